@@ -1,0 +1,1 @@
+"""Enhanced Prompt Service: typed stubs and client."""

@@ -1,0 +1,1 @@
+"""The Enhanced Prompt Service server."""
