@@ -48,7 +48,8 @@ class Site:
 
     `business_hours` is None where nobody said. `synonyms` maps a noun that people use here
     ("truck") to event types, labels or parts of their names ("vehicle"). `clip_url_template` may
-    hold {event_id}, {camera_id}, {start} and {end} (ISO 8601, UTC). `etag` changes with every change of the site.
+    hold {event_id}, {camera_id}, {start} and {end} (ISO 8601, UTC). `etag` changes with each
+    change of the site.
     """
 
     site_id: str
