@@ -1,0 +1,270 @@
+"""Runs one attempt of a turn to its one end: answered, failed, or cancelled.
+
+Nothing is shown as closed before it is stored: the closing frame follows the closing transaction,
+and when that hits no row another runner has won and this result is discarded (rule 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+
+from enhanced_prompt_service.domain.answers import (
+    Answer,
+    Interpretation,
+    PromptResponse,
+    QuestionType,
+    ResponseType,
+    Usage,
+)
+from enhanced_prompt_service.domain.clock import Clock
+from enhanced_prompt_service.domain.errors import (
+    Exhausted,
+    Reason,
+    ServiceError,
+    Unavailable,
+)
+from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.stores import ConversationStore, TurnStore
+from enhanced_prompt_service.domain.turns import (
+    Cancelled,
+    Completed,
+    Failed,
+    Reset,
+    Started,
+    TurnError,
+    TurnRequest,
+    TurnRow,
+    TurnState,
+)
+
+from .context import Agent, Turn, TurnWriter
+from .log import TurnLog
+
+_log = structlog.get_logger("eps.turns")
+
+
+class Stop(Enum):
+    """Why a running turn is stopped from outside."""
+
+    CANCEL = "cancel"  # somebody asked for it, or nobody watches
+    DRAIN = "drain"  # this process is going away
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerParts:
+    """What every attempt needs. `history_turns` is how many earlier turns an agent sees."""
+
+    agent: Agent
+    turns: TurnStore
+    conversations: ConversationStore
+    real_clock: Clock
+    site_clock: Clock
+    monotonic: Callable[[], float]
+    timeout_s: float
+    history_turns: int
+
+
+class Attempt:
+    """One attempt of one turn, from its row to its closing frame."""
+
+    def __init__(
+        self, parts: RunnerParts, caller: Caller, row: TurnRow, request: TurnRequest, log: TurnLog
+    ) -> None:
+        self._parts = parts
+        self._caller = caller
+        self._row = row
+        self._request = request
+        self._log = log
+        self._writer = TurnWriter(log)
+        self._turn: Turn | None = None
+        self._started = parts.monotonic()
+        self._stop: Stop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._begin()
+
+    def _begin(self) -> None:
+        row = self._row
+        if row.attempt > 1:
+            self._log.append(Reset(row.attempt))
+        self._log.append(
+            Started(
+                row.conversation_id, row.conversation_turn, row.message_id, self._parts.agent.model
+            )
+        )
+
+    def stop(self, why: Stop) -> None:
+        """Stop the agent at once; the attempt then closes itself. Idempotent.
+
+        Too late once the attempt is closing: its result stands.
+        """
+        if self._stop is not None or self._closing:
+            return
+        self._stop = why
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Run to the end. Raises nothing: every way to end has its frame."""
+        self._task = asyncio.current_task()
+        assert self._task is not None
+        if self._stop is not None:  # stopped before the task had begun
+            await self._close_stopped()
+            return
+        budget = asyncio.timeout(self._parts.timeout_s)
+        try:
+            async with budget:
+                answer = await self._answer()
+        except asyncio.CancelledError:
+            if not self._task.cancelling():  # raised inside the agent: nobody asked for it
+                await self._close_failed(self._incident())
+                return
+            # A stop is ours, and closing the turn is what it asks for; the task goes on for that.
+            self._task.uncancel()
+            await self._close_stopped()
+        except TimeoutError:
+            await self._close_failed(self._timed_out() if budget.expired() else self._incident())
+        except ServiceError as error:
+            retryable = isinstance(error, Unavailable | Exhausted)
+            await self._close_failed(TurnError(error.reason, error.message, retryable))
+        except Exception:
+            await self._close_failed(self._incident())
+        else:
+            await self._close(TurnState.COMPLETED, self._response(answer))
+
+    async def _answer(self) -> Answer:
+        parts, request, row = self._parts, self._request, self._row
+        # A conversation's first turn has nothing to look back on: no query for it.
+        history = (
+            await parts.conversations.recent_turns(
+                self._caller, row.conversation_id, parts.history_turns
+            )
+            if row.conversation_turn > 1
+            else []
+        )
+        self._turn = Turn(
+            caller=self._caller,
+            turn_id=row.turn_id,
+            attempt=row.attempt,
+            conversation_id=row.conversation_id,
+            conversation_turn=row.conversation_turn,
+            request=request,
+            history=history,
+            now=request.as_of or parts.site_clock.now(),
+            writer=self._writer,
+        )
+        return await parts.agent.answer(self._turn)
+
+    @property
+    def _usage(self) -> Usage:
+        return self._turn.usage if self._turn is not None else Usage()
+
+    # ---- endings ------------------------------------------------------------------------------
+
+    async def _close_stopped(self) -> None:
+        if self._stop is Stop.CANCEL:
+            await self._close(TurnState.CANCELLED, self._response(self._partial()))
+            return
+        await self._close_failed(
+            TurnError(
+                Reason.DRAINING,
+                "the server is going away; ask again with the same request_id",
+                retryable=True,
+                partial_kept=bool(self._writer.said),
+            )
+        )
+
+    async def _close_failed(self, error: TurnError) -> None:
+        if await self._stored(TurnState.FAILED, error=error):
+            self._log.append(Failed(error, self._usage))
+
+    async def _close(self, state: TurnState, response: PromptResponse) -> None:
+        if await self._stored(state, response=response):
+            done = state is TurnState.COMPLETED
+            self._log.append(Completed(response) if done else Cancelled(response))
+
+    async def _stored(
+        self,
+        state: TurnState,
+        *,
+        response: PromptResponse | None = None,
+        error: TurnError | None = None,
+    ) -> bool:
+        """The closing transaction. Where it can't be made the log is abandoned, never closed."""
+        self._closing = True
+        try:
+            won = await self._parts.turns.finish(
+                self._caller,
+                turn_id=self._row.turn_id,
+                attempt=self._row.attempt,
+                state=state,
+                now=self._parts.real_clock.now(),
+                response=response,
+                error=error,
+                usage=self._usage,
+            )
+        except ServiceError as failure:
+            self._log.abandon(TurnError(failure.reason, failure.message, retryable=True))
+            return False
+        except asyncio.CancelledError:
+            self._log.abandon(
+                TurnError(Reason.RUNNER_LOST, "the runner was stopped", retryable=True)
+            )
+            return False
+        except Exception:
+            self._log.abandon(self._incident())
+            return False
+        if not won:
+            self._log.abandon(
+                TurnError(Reason.RUNNER_LOST, "another runner took this turn over", retryable=True)
+            )
+        return won
+
+    def _timed_out(self) -> TurnError:
+        limit = f"{self._parts.timeout_s:g} s"
+        return TurnError(Reason.TURN_TIMEOUT, f"the turn took longer than {limit}", retryable=True)
+
+    def _incident(self) -> TurnError:
+        incident = uuid.uuid4().hex
+        _log.exception("turn failed", incident_id=incident, turn_id=self._row.turn_id)
+        return TurnError(
+            Reason.INTERNAL,
+            f"internal error, incident {incident}",
+            retryable=False,
+            partial_kept=False,
+            incident_id=incident,
+        )
+
+    def _partial(self) -> Answer:
+        """What was said and found before somebody stopped it."""
+        writer = self._writer
+        return Answer(
+            response=writer.said,
+            response_type=ResponseType.ANSWER,
+            confidence_score=0.0,
+            interpretation=writer.interpretation or Interpretation(QuestionType.RECAP),
+            evidence=writer.evidence,
+            total_matches=writer.total_matches,
+            metadata={"cancelled": True},
+        )
+
+    def _response(self, answer: Answer) -> PromptResponse:
+        row, parts = self._row, self._parts
+        return PromptResponse(
+            turn_id=row.turn_id,
+            message_id=row.message_id,
+            timestamp=parts.real_clock.now(),
+            conversation_id=row.conversation_id,
+            user_id=self._caller.user,
+            query=self._request.query,
+            conversation_turn=row.conversation_turn,
+            processing_time_ms=round((parts.monotonic() - self._started) * 1000),
+            answer=answer,
+            usage=self._usage,
+        )

@@ -1,0 +1,324 @@
+"""Turns of one process: begin or join (rules 9, 12, 13), read (7, 15), let go (16).
+
+    async with Turns(...) as turns:
+        with await turns.start(caller, request) as attached:
+            cursor = attached.cursor()
+            while not (frame := await cursor.take()).closing: ...
+
+`Turns` owns the task of every attempt; leaving the context stops what still runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from enhanced_prompt_service.domain.errors import Reason, Unavailable
+from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.turns import (
+    CLOSING,
+    Cancelled,
+    Completed,
+    Failed,
+    Frame,
+    FrameKind,
+    OnDisconnect,
+    TurnError,
+    TurnRequest,
+    TurnRow,
+    TurnState,
+)
+
+from .log import Cursor, Encode, TakenFrame, TurnLog
+from .runner import Attempt, RunnerParts, Stop
+from .shelf import Shelf
+
+_NOT_HASHED = ("request_id", "on_disconnect")  # `detail` is a view, and no part of a TurnRequest
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsConfig:
+    """Limits of one process.
+
+    Attributes:
+        runner: Name of this process in turn rows; unique among replicas and restarts.
+        timeout_s: A turn's own budget (rule 16).
+        orphan_s: A running turn that nobody reads for so long is cancelled (rule 16).
+        log_budget_bytes: All logs of the process (rule 8).
+        log_keep_s: How long an ended log can be read (rule 8).
+        history_turns: How many earlier turns of a conversation its agent sees.
+    """
+
+    runner: str
+    timeout_s: float = 120.0
+    orphan_s: float = 60.0
+    log_budget_bytes: int = 256 * 1024 * 1024
+    log_keep_s: float = 15 * 60.0
+    history_turns: int = 20
+
+
+class _Running:
+    """A turn that runs here: its attempt, and who reads it."""
+
+    __slots__ = ("attempt", "log", "orphaned", "readers")
+
+    def __init__(self, attempt: Attempt, log: TurnLog) -> None:
+        self.attempt = attempt
+        self.log = log
+        self.readers = 0
+        self.orphaned: asyncio.TimerHandle | None = None
+
+
+class Turns:
+    """Begins, joins and owns turns."""
+
+    def __init__(
+        self,
+        parts: RunnerParts,
+        config: TurnsConfig,
+        encode: Encode,
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._parts = parts
+        self._config = config
+        self._encode = encode
+        self._new_id = new_id
+        self._shelf = Shelf(
+            encode,
+            budget_bytes=config.log_budget_bytes,
+            keep_s=config.log_keep_s,
+            monotonic=parts.monotonic,
+        )
+        self._running: dict[str, _Running] = {}
+        self._starting: dict[tuple[str, str, str], asyncio.Lock] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stack = AsyncExitStack()
+
+    @property
+    def running(self) -> int:
+        """How many turns run here now."""
+        return len(self._running)
+
+    @property
+    def log_bytes(self) -> int:
+        """What the logs of this process hold."""
+        return self._shelf.bytes
+
+    async def __aenter__(self) -> Self:
+        self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for running in list(self._running.values()):
+            running.attempt.stop(Stop.DRAIN)
+        self._tasks, tasks = None, self._tasks
+        del tasks
+        await self._stack.__aexit__(kind, error, trace)
+
+    # ---- beginning and joining ------------------------------------------------------------------
+
+    async def start(self, caller: Caller, request: TurnRequest) -> Attached:
+        """Begin a turn, or join the one that has this request_id.
+
+        A completed, cancelled or finally failed turn is replayed; a running one is joined from
+        its beginning; one that failed retryably runs its next attempt.
+
+        Raises:
+            Conflict: TURN_IN_PROGRESS, or REQUEST_ID_REUSED by another request.
+            Unavailable: the process is going away, the database is, or the turn runs elsewhere.
+        """
+        if not request.request_id:
+            return await self._start(caller, request)
+        # Two requests with one id at the same time: the second must find the first one's log.
+        key = (caller.tenant, caller.user, request.request_id)
+        lock = self._starting.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                return await self._start(caller, request)
+        finally:
+            if not lock.locked():
+                self._starting.pop(key, None)
+
+    async def _start(self, caller: Caller, request: TurnRequest) -> Attached:
+        if self._tasks is None:
+            raise Unavailable("the server is going away", reason=Reason.DRAINING)
+        turn_id = self._new_id("turn")
+        runner = f"{self._config.runner}/{turn_id}"
+        row = await self._parts.turns.begin(
+            caller,
+            turn_id=turn_id,
+            conversation_id=request.conversation_id or self._new_id("conv"),
+            message_id=request.request_id or self._new_id("msg"),
+            request_id=request.request_id or turn_id,
+            request_hash=request_hash(request),
+            query=request.query,
+            runner=runner,
+            now=self._parts.real_clock.now(),
+        )
+        if row.runner == runner:
+            return self._run(caller, row, request)
+        return self._join(row)
+
+    def _run(self, caller: Caller, row: TurnRow, request: TurnRequest) -> Attached:
+        tasks = self._tasks
+        if tasks is None:  # drained while the row was written: it is failed by the next start-up
+            raise Unavailable("the server is going away", reason=Reason.DRAINING)
+        log = self._shelf.open(row.turn_id, row.attempt)
+        attempt = Attempt(self._parts, caller, row, request, log)
+        running = _Running(attempt, log)
+        self._running[row.turn_id] = running
+        tasks.create_task(self._own(row.turn_id, running), name=row.turn_id)
+        cancels = request.on_disconnect is OnDisconnect.CANCEL
+        return Attached(self, row, log, running, cancels=cancels)
+
+    async def _own(self, turn_id: str, running: _Running) -> None:
+        try:
+            await running.attempt.run()
+        finally:
+            if self._running.get(turn_id) is running:
+                del self._running[turn_id]
+            if running.orphaned is not None:
+                running.orphaned.cancel()
+            self._shelf.end(running.log)
+
+    def _join(self, row: TurnRow) -> Attached:
+        log = self._shelf.find(row.turn_id)
+        if log is not None and log.attempt == row.attempt:
+            return Attached(self, row, log, self._running.get(row.turn_id))
+        if not row.state.ended:
+            raise Unavailable(
+                f"turn {row.turn_id} runs elsewhere and can't be read from here",
+                reason=Reason.RUNNER_LOST,
+                retry_after_s=1.0,
+                metadata={"turn_id": row.turn_id},
+            )
+        return Attached(self, row, None, None, stored=stored_frame(row, self._encode))
+
+    # ---- letting go -----------------------------------------------------------------------------
+
+    def _reader_came(self, running: _Running) -> None:
+        running.readers += 1
+        if running.orphaned is not None:
+            running.orphaned.cancel()
+            running.orphaned = None
+
+    def _reader_left(self, running: _Running, *, cancels: bool) -> None:
+        running.readers -= 1
+        if running.readers > 0 or running.log.ended:
+            return
+        if cancels:
+            running.attempt.stop(Stop.CANCEL)
+            return
+        loop = asyncio.get_running_loop()
+        running.orphaned = loop.call_later(self._config.orphan_s, running.attempt.stop, Stop.CANCEL)
+
+
+class Attached:
+    """A reader's hold on one turn. Leaving it says that this reader is gone (rule 16)."""
+
+    def __init__(
+        self,
+        turns: Turns,
+        row: TurnRow,
+        log: TurnLog | None,
+        running: _Running | None,
+        *,
+        stored: TakenFrame | None = None,
+        cancels: bool = False,
+    ) -> None:
+        self.turn_id = row.turn_id
+        self.conversation_id = row.conversation_id
+        self.conversation_turn = row.conversation_turn
+        self.message_id = row.message_id
+        self.attempt = row.attempt
+        self._turns = turns
+        self._log = log
+        self._running = running
+        self._stored = stored
+        self._cancels = cancels
+        if running is not None:
+            turns._reader_came(running)  # pyright: ignore[reportPrivateUsage]
+
+    def cursor(
+        self, kinds: frozenset[FrameKind] | None = None, *, after_sequence: int = 0
+    ) -> Cursor | StoredCursor:
+        """Frames of this turn, from after a sequence on; `kinds` None means all of them."""
+        if self._log is not None:
+            return self._log.cursor(kinds, after_sequence)
+        assert self._stored is not None
+        return StoredCursor(self._stored)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            self._turns._reader_left(running, cancels=self._cancels)  # pyright: ignore[reportPrivateUsage]
+
+
+class StoredCursor:
+    """The stored answer as its one closing frame: for a turn whose log is gone (rule 8)."""
+
+    def __init__(self, frame: TakenFrame) -> None:
+        self._frame: TakenFrame | None = frame
+        self.last_sequence = 0
+
+    async def take(self, timeout_s: float | None = None) -> TakenFrame | None:
+        """The frame, once; then StopAsyncIteration."""
+        del timeout_s
+        frame, self._frame = self._frame, None
+        if frame is None:
+            raise StopAsyncIteration
+        return frame
+
+    def __aiter__(self) -> StoredCursor:
+        return self
+
+    async def __anext__(self) -> TakenFrame:
+        frame = await self.take()
+        assert frame is not None
+        return frame
+
+
+def stored_frame(row: TurnRow, encode: Encode) -> TakenFrame:
+    """The closing frame that a stored, ended turn stands for."""
+    match row.state:
+        case TurnState.COMPLETED | TurnState.CANCELLED if row.response is not None:
+            done = row.state is TurnState.COMPLETED
+            payload = Completed(row.response) if done else Cancelled(row.response)
+        case _:
+            error = row.error or TurnError(Reason.INTERNAL, "the turn has no answer", False)
+            payload = Failed(error, row.usage)
+    frame = Frame(row.turn_id, row.attempt, 0, payload)
+    assert frame.kind in CLOSING
+    return TakenFrame(frame.kind, 0, 0, encode(frame), payload, replayed=True)
+
+
+def request_hash(request: TurnRequest) -> str:
+    """SHA-256 over all that makes two requests the same one (rule 12): every field of the request
+    but request_id and on_disconnect."""
+    fields = asdict(request)
+    for name in _NOT_HASHED:
+        del fields[name]
+    text = json.dumps(fields, sort_keys=True, default=_plain, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+__all__ = ["Attached", "StoredCursor", "Turns", "TurnsConfig", "request_hash", "stored_frame"]
