@@ -47,6 +47,8 @@ class Reason(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     BUS_UNAVAILABLE = "BUS_UNAVAILABLE"
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
+    INTERRUPTED = "INTERRUPTED"  # the server gave up this call for a reason of its own
+    TIMED_OUT = "TIMED_OUT"  # something behind the service took too long
     INTERNAL = "INTERNAL"
 
 
