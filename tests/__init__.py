@@ -1,0 +1,1 @@
+"""Tests of Enhanced Prompt Service; the tree mirrors server/."""

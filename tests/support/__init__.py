@@ -1,0 +1,1 @@
+"""What tests share: needs of the system, private servers, free ports."""

@@ -1,0 +1,28 @@
+"""Where the programs are that tests start. Stdlib only: setting up uses it too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Debian keeps the server's programs of each PostgreSQL version out of the PATH; newest first.
+EXTRA = (ROOT / ".tools" / "bin", Path("/usr/local/go/bin"))
+
+
+def find(program: str) -> Path | None:
+    """The path of a program: on the PATH, of .tools, or of the newest PostgreSQL; else None."""
+    for folder in EXTRA:
+        if os.access(folder / program, os.X_OK):
+            return folder / program
+    found = shutil.which(program)
+    if found:
+        return Path(found)
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: float(one.parent.name)
+    )
+    for folder in reversed(versions):
+        if os.access(folder / program, os.X_OK):
+            return folder / program
+    return None
