@@ -63,13 +63,16 @@ def differences(lock: str, extras: tuple[str, ...]) -> list[str]:
     wanted = _wanted(extras)
     pinned, direct = _pinned((ROOT / lock).read_text())
     found = [f"{lock}: {name} is not in it" for name in sorted(wanted.keys() - pinned.keys())]
-    for name in sorted(direct - wanted.keys()):
-        found.append(f"{lock}: nothing asks for {name} any more")
-    for name, requirements in sorted(wanted.items()):
-        for requirement in requirements:
-            for version in pinned.get(name, ()):
-                if not requirement.specifier.contains(version, prereleases=True):
-                    found.append(f"{lock}: {name} {version} is not {requirement.specifier}")
+    found += [
+        f"{lock}: nothing asks for {name} any more" for name in sorted(direct - wanted.keys())
+    ]
+    found += [
+        f"{lock}: {name} {version} is not {requirement.specifier}"
+        for name, requirements in sorted(wanted.items())
+        for requirement in requirements
+        for version in pinned.get(name, ())
+        if not requirement.specifier.contains(version, prereleases=True)
+    ]
     return found
 
 
