@@ -158,6 +158,7 @@ class TurnLog:
             self._lost = Failed(error)
             self._open = None
             self._wake()
+            self._wake_copier()
 
     def _push(self, entry: _Entry) -> None:
         if self.ended:
@@ -165,11 +166,14 @@ class TurnLog:
         self._entries.append(entry)
         self._account(_ENTRY_OVERHEAD)
         if self._gated:
-            waiting, self._copier_waiting = self._copier_waiting, None
-            if waiting is not None and not waiting.done():
-                waiting.set_result(True)
+            self._wake_copier()
         else:
             self._wake()
+
+    def _wake_copier(self) -> None:
+        waiting, self._copier_waiting = self._copier_waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(True)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -49,19 +49,15 @@ class TurnsConfig:
 
     Attributes:
         runner: Name of this process in turn rows; unique among replicas and restarts.
-        timeout_s: A turn's own budget (rule 16).
         orphan_s: A running turn that nobody reads for so long is cancelled (rule 16).
         log_budget_bytes: All logs of the process (rule 8).
         log_keep_s: How long an ended log can be read (rule 8).
-        history_turns: How many earlier turns of a conversation its agent sees.
     """
 
     runner: str
-    timeout_s: float = 120.0
     orphan_s: float = 60.0
     log_budget_bytes: int = 256 * 1024 * 1024
     log_keep_s: float = 15 * 60.0
-    history_turns: int = 20
 
 
 class _Running:
@@ -110,6 +106,10 @@ class Turns:
     def log_bytes(self) -> int:
         """What the logs of this process hold."""
         return self._shelf.bytes
+
+    def sweep(self) -> None:
+        """Drop ended logs that are too old or too much (rule 8)."""
+        self._shelf.sweep()
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
@@ -265,6 +265,7 @@ class Attached:
 
     def __exit__(self, *_: object) -> None:
         running, self._running = self._running, None
+        self._turns.sweep()  # reading encodes: the log may have grown after its end
         if running is not None:
             self._turns._reader_left(running, cancels=self._cancels)  # pyright: ignore[reportPrivateUsage]
 

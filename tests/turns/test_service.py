@@ -1,0 +1,400 @@
+"""Beginning, joining, watching and leaving turns, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from enhanced_prompt_service.domain.answers import Answer, ModelUsage
+from enhanced_prompt_service.domain.errors import Conflict, InvalidArgument, Reason, Unavailable
+from enhanced_prompt_service.domain.turns import (
+    Cancelled,
+    Completed,
+    Failed,
+    FrameKind,
+    OnDisconnect,
+    Reset,
+    Started,
+    TurnRequest,
+    TurnState,
+)
+from enhanced_prompt_service.turns import Attached, TakenFrame, Turn
+from enhanced_prompt_service.turns.service import request_hash
+from tests.turns.fakes import CALLER, ScriptedAgent, an_answer, make_turns
+
+
+async def frames_of(attached: Attached) -> list[TakenFrame]:
+    with attached:
+        return [frame async for frame in attached.cursor()]
+
+
+def text_of(frames: list[TakenFrame]) -> str:
+    return "".join(
+        frame.payload.text  # type: ignore[union-attr]
+        for frame in frames
+        if frame.kind is FrameKind.TEXT_DELTA
+    )
+
+
+class HeldAgent(ScriptedAgent):
+    """Says one word, then waits to be released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = asyncio.Event()
+        self.release = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def answer(self, turn: Turn) -> Answer:
+        self.turns.append(turn)
+        turn.writer.text("partly ")
+        self.said.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        turn.writer.text("done")
+        return an_answer("partly done")
+
+
+async def test_a_turn_starts_speaks_and_completes_with_its_stored_answer() -> None:
+    agent = ScriptedAgent("seven ", "events")
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("how many?"))
+        frames = await frames_of(attached)
+    assert frames[0].payload == Started(
+        attached.conversation_id, 1, attached.message_id, "scripted"
+    )
+    assert text_of(frames) == "seven events"
+    last = frames[-1].payload
+    assert isinstance(last, Completed)
+    assert last.response.answer.response == "seven events"
+    row = store.rows[attached.turn_id]
+    assert row.state is TurnState.COMPLETED
+    assert row.response == last.response
+
+
+async def test_the_closing_frame_comes_only_after_the_closing_transaction() -> None:
+    turns, store, _ = make_turns(ScriptedAgent())
+    store.hold_finish = asyncio.Event()
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("q")) as attached:
+            cursor = attached.cursor()
+            await store.finishing.wait()
+            kinds: list[FrameKind] = []
+            while (frame := await cursor.take(timeout_s=0)) is not None:
+                kinds.append(frame.kind)
+            assert FrameKind.COMPLETED not in kinds
+            store.hold_finish.set()
+            frame = await cursor.take()
+            assert frame is not None
+            assert frame.kind is FrameKind.COMPLETED
+
+
+async def test_two_readers_see_the_same_frames() -> None:
+    turns, _, _ = make_turns(ScriptedAgent("a ", "b ", "c"))
+    async with turns:
+        request = TurnRequest("q", request_id="r1")
+        first, second = await asyncio.gather(
+            turns.start(CALLER, request), turns.start(CALLER, request)
+        )
+        assert first.turn_id == second.turn_id
+        seen = await asyncio.gather(frames_of(first), frames_of(second))
+    assert seen[0] == seen[1]
+
+
+async def test_the_same_request_id_is_one_turn_however_often_it_is_asked() -> None:
+    agent = ScriptedAgent()
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        request = TurnRequest("q", request_id="r1")
+        all_frames = [await frames_of(await turns.start(CALLER, request)) for _ in range(3)]
+    assert len(agent.turns) == len(store.rows) == 1
+    assert all_frames[0] == all_frames[1] == all_frames[2]
+
+
+async def test_a_request_id_with_another_question_is_refused() -> None:
+    turns, _, _ = make_turns(ScriptedAgent())
+    async with turns:
+        await frames_of(await turns.start(CALLER, TurnRequest("q", request_id="r1")))
+        with pytest.raises(Conflict) as caught:
+            await turns.start(CALLER, TurnRequest("another", request_id="r1"))
+    assert caught.value.reason == Reason.REQUEST_ID_REUSED
+
+
+async def test_a_second_question_while_a_turn_runs_names_the_running_turn() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("q", conversation_id="c")) as attached:
+            with pytest.raises(Conflict) as caught:
+                await turns.start(CALLER, TurnRequest("q2", conversation_id="c"))
+            assert caught.value.metadata == {"turn_id": attached.turn_id}
+            agent.release.set()
+            await frames_of(attached)
+
+
+async def test_when_the_log_is_gone_the_stored_answer_is_the_one_closing_frame() -> None:
+    turns, store, monotonic = make_turns(ScriptedAgent(), log_keep_s=900.0)
+    async with turns:
+        request = TurnRequest("q", request_id="r1")
+        first = await frames_of(await turns.start(CALLER, request))
+        monotonic.at = 901.0
+        [frame] = await frames_of(await turns.start(CALLER, request))
+    assert frame.replayed
+    assert frame.payload == first[-1].payload
+    assert len(store.rows) == 1
+
+
+async def test_logs_beyond_the_budget_go_oldest_first() -> None:
+    turns, _, _ = make_turns(ScriptedAgent("x" * 5_000), log_budget_bytes=40_000)
+    async with turns:
+        for number in range(10):
+            await frames_of(await turns.start(CALLER, TurnRequest("q", request_id=f"r{number}")))
+            while turns.running:  # only an ended log can be dropped
+                await asyncio.sleep(0)
+            assert turns.log_bytes <= 40_000
+        again = await frames_of(await turns.start(CALLER, TurnRequest("q", request_id="r9")))
+        oldest = await frames_of(await turns.start(CALLER, TurnRequest("q", request_id="r0")))
+    assert len(again) > 1
+    assert [frame.replayed for frame in oldest] == [True]
+
+
+async def test_an_unexpected_error_fails_the_turn_and_says_only_an_incident() -> None:
+    agent = ScriptedAgent()
+
+    async def fail(_: int) -> None:
+        raise ValueError("secret")
+
+    agent.step = fail
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("q"))
+        frames = await frames_of(attached)
+    failed = frames[-1].payload
+    assert isinstance(failed, Failed)
+    assert failed.error.reason == Reason.INTERNAL
+    assert "secret" not in failed.error.message
+    assert failed.error.incident_id in failed.error.message
+    assert not failed.error.retryable
+    assert store.rows[attached.turn_id].error == failed.error
+
+
+async def test_a_cancellation_raised_inside_the_agent_is_a_failure_not_a_cancel() -> None:
+    agent = ScriptedAgent()
+
+    async def cancel(_: int) -> None:
+        raise asyncio.CancelledError
+
+    agent.step = cancel
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        frames = await frames_of(await turns.start(CALLER, TurnRequest("q")))
+    assert isinstance(frames[-1].payload, Failed)
+
+
+async def test_a_refused_question_fails_with_its_own_reason() -> None:
+    agent = ScriptedAgent()
+
+    async def refuse(_: int) -> None:
+        raise InvalidArgument.of("time_zone", "not a zone")
+
+    agent.step = refuse
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        frames = await frames_of(await turns.start(CALLER, TurnRequest("q")))
+    failed = frames[-1].payload
+    assert isinstance(failed, Failed)
+    assert failed.error.reason == Reason.INVALID_FORMAT
+
+
+async def test_a_turn_that_takes_too_long_fails_retryably_and_its_next_attempt_resets() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent, timeout_s=0.01)
+    async with turns:
+        request = TurnRequest("q", request_id="r1")
+        frames = await frames_of(await turns.start(CALLER, request))
+        failed = frames[-1].payload
+        assert isinstance(failed, Failed)
+        assert failed.error.reason == Reason.TURN_TIMEOUT
+        assert failed.error.retryable
+        agent.release.set()
+        again = await frames_of(await turns.start(CALLER, request))
+    assert again[0].payload == Reset(2)
+    assert again[0].sequence == 1
+    assert isinstance(again[-1].payload, Completed)
+
+
+async def test_what_models_used_is_reported_when_a_turn_fails() -> None:
+    used = ModelUsage("m", "provider", input_tokens=3)
+    agent = ScriptedAgent()
+
+    async def use(_: int) -> None:
+        agent.turns[0].calls.append(used)
+        raise Unavailable("model away")
+
+    agent.step = use
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        frames = await frames_of(await turns.start(CALLER, TurnRequest("q")))
+    failed = frames[-1].payload
+    assert isinstance(failed, Failed)
+    assert failed.usage.calls == (used,)
+    assert failed.error.retryable
+
+
+async def test_a_lost_reader_does_not_cancel_the_turn() -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("q", request_id="r1")) as attached:
+            await agent.said.wait()
+        agent.release.set()
+        frames = await frames_of(await turns.start(CALLER, TurnRequest("q", request_id="r1")))
+    assert isinstance(frames[-1].payload, Completed)
+    assert store.rows[attached.turn_id].state is TurnState.COMPLETED
+
+
+async def test_a_lost_reader_cancels_the_turn_if_the_caller_said_so() -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent)
+    request = TurnRequest("q", request_id="r1", on_disconnect=OnDisconnect.CANCEL)
+    async with turns:
+        with await turns.start(CALLER, request) as attached:
+            await agent.said.wait()
+        await agent.cancelled.wait()
+        frames = await frames_of(await turns.start(CALLER, request))
+    cancelled = frames[-1].payload
+    assert isinstance(cancelled, Cancelled)
+    assert cancelled.response.answer.response == "partly "
+    assert store.rows[attached.turn_id].state is TurnState.CANCELLED
+
+
+async def test_one_of_two_readers_leaving_cancels_nothing() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent)
+    request = TurnRequest("q", request_id="r1", on_disconnect=OnDisconnect.CANCEL)
+    async with turns:
+        first = await turns.start(CALLER, request)
+        second = await turns.start(CALLER, request)
+        with first:
+            await agent.said.wait()
+        agent.release.set()
+        frames = await frames_of(second)
+    assert isinstance(frames[-1].payload, Completed)
+
+
+async def test_a_turn_that_nobody_reads_is_cancelled_after_a_while() -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent, orphan_s=0.0)
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("q")) as attached:
+            await agent.said.wait()
+        await agent.cancelled.wait()
+        await store.finishing.wait()
+    assert store.rows[attached.turn_id].state is TurnState.CANCELLED
+
+
+async def test_a_reader_that_comes_back_in_time_keeps_the_turn_alive() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent, orphan_s=60.0)
+    async with turns:
+        request = TurnRequest("q", request_id="r1")
+        with await turns.start(CALLER, request):
+            await agent.said.wait()
+        second = await turns.start(CALLER, request)
+        running = turns._running[second.turn_id]  # pyright: ignore[reportPrivateUsage]
+        assert running.orphaned is None
+        agent.release.set()
+        assert isinstance((await frames_of(second))[-1].payload, Completed)
+
+
+async def test_leaving_the_service_fails_what_still_runs_retryably() -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("q"))
+        await agent.said.wait()
+    frames = await frames_of(attached)
+    failed = frames[-1].payload
+    assert isinstance(failed, Failed)
+    assert failed.error.reason == Reason.DRAINING
+    assert failed.error.retryable
+    assert store.rows[attached.turn_id].state is TurnState.FAILED
+    with pytest.raises(Unavailable):
+        await turns.start(CALLER, TurnRequest("q"))
+
+
+async def test_a_turn_that_was_taken_over_discards_its_result() -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("q")) as attached:
+            await agent.said.wait()
+            row = store.rows.pop(attached.turn_id)
+            store.rows[attached.turn_id] = type(row)(
+                **{name: getattr(row, name) for name in row.__slots__} | {"attempt": 2}
+            )
+            agent.release.set()
+            frames = [frame async for frame in attached.cursor()]
+    lost = frames[-1]
+    assert isinstance(lost.payload, Failed)
+    assert lost.sequence == 0
+    assert lost.payload.error.reason == Reason.RUNNER_LOST
+
+
+async def test_storage_failing_at_the_end_closes_readers_and_stores_nothing() -> None:
+    turns, store, _ = make_turns(ScriptedAgent())
+    store.fail_finish = Unavailable("database away")
+    async with turns:
+        frames = await frames_of(await turns.start(CALLER, TurnRequest("q")))
+    assert isinstance(frames[-1].payload, Failed)
+    assert frames[-1].payload.error.retryable
+    assert frames[-1].sequence == 0
+
+
+async def test_a_stop_while_the_answer_is_being_stored_comes_too_late() -> None:
+    turns, store, _ = make_turns(ScriptedAgent())
+    store.hold_finish = asyncio.Event()
+    async with turns:
+        request = TurnRequest("q", on_disconnect=OnDisconnect.CANCEL)
+        with await turns.start(CALLER, request) as attached:
+            await store.finishing.wait()
+        store.hold_finish.set()
+    assert store.rows[attached.turn_id].state is TurnState.COMPLETED
+
+
+async def test_earlier_turns_of_the_conversation_reach_the_agent() -> None:
+    agent = ScriptedAgent()
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        for question in ("one", "two", "three"):
+            await frames_of(await turns.start(CALLER, TurnRequest(question, conversation_id="c")))
+    assert [[r.query for r in turn.history] for turn in agent.turns] == [
+        [],
+        ["one"],
+        ["one", "two"],
+    ]
+    assert [turn.conversation_turn for turn in agent.turns] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"request_id": "other"}, True),
+        ({"on_disconnect": OnDisconnect.CANCEL}, True),
+        ({"query": "other"}, False),
+        ({"conversation_id": "other"}, False),
+        ({"time_zone": "Europe/Berlin"}, False),
+        ({"model": "other"}, False),
+    ],
+)
+def test_two_requests_are_the_same_by_all_but_id_and_disconnect(
+    change: dict[str, Any], same: bool
+) -> None:
+    base: dict[str, Any] = {"query": "q", "conversation_id": "c", "request_id": "r"}
+    assert (request_hash(TurnRequest(**base)) == request_hash(TurnRequest(**base | change))) is same
