@@ -1,4 +1,4 @@
-"""In-memory doubles for the turns' own tests. The real stores have a contract suite of their own."""
+"""In-memory doubles for the turns' own tests; the real stores have a contract suite."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ async def test_a_lost_runner_is_a_closing_frame_outside_of_the_log() -> None:
     )
 )
 def test_readers_of_any_pace_see_the_same_frames_in_the_same_order(
-    steps: list[str | None | int],
+    steps: list[str | int | None],
 ) -> None:
     """Text is a delta, None another frame, a number lets that reader read up to now."""
     log = a_log()

@@ -155,7 +155,7 @@ async def test_logs_beyond_the_budget_go_oldest_first() -> None:
     async with turns:
         for number in range(10):
             await frames_of(await turns.start(CALLER, TurnRequest("q", request_id=f"r{number}")))
-            while turns.running:  # only an ended log can be dropped
+            while turns.running:  # noqa: ASYNC110 - only an ended log can be dropped
                 await asyncio.sleep(0)
             assert turns.log_bytes <= 40_000
         again = await frames_of(await turns.start(CALLER, TurnRequest("q", request_id="r9")))

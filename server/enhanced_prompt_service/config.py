@@ -1,0 +1,94 @@
+"""Settings: read once, at the edge, from EPS_* variables; nothing else reads the environment.
+
+docs/settings.md lists them all; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("not an IANA time zone, such as Europe/Berlin") from error
+    return name
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise ValueError("needs an offset, such as 2018-03-15T16:30:00-04:00")
+    return at
+
+
+TimeZoneName = Annotated[str, AfterValidator(_zone)]
+AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
+
+
+class Settings(BaseSettings):
+    """One process of the service. Durations are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="EPS_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        Path(".eps"), description="Folder of database, logs and pids; made where it is missing."
+    )
+    database_url: str = Field(
+        "",
+        description="`sqlite:///path` or `postgresql://user:password@host/name`. "
+        "Empty: an SQLite file in EPS_HOME.",
+    )
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Only loopback until identity is configured."
+    )
+    port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
+    port_search: int = Field(
+        20, ge=0, le=1000, description="How many ports above a taken one are tried."
+    )
+    clock: AwareDatetime = Field(
+        None, description="Moves the site clock: ISO 8601 with an offset. Empty: the real time."
+    )
+    time_zone: TimeZoneName = Field(
+        "UTC", description="IANA zone of the tenant, where neither question nor cameras have one."
+    )
+    reflection: bool | None = Field(
+        None, description="gRPC reflection. Empty: on when listening on loopback."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity of log lines."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="Form of log lines.")
+    heartbeat_s: float = Field(
+        15.0, ge=0.05, le=300, description="Idle time after which a stream gets a heartbeat."
+    )
+    turn_timeout_s: float = Field(120.0, gt=0, le=3600, description="A turn's own budget.")
+    turn_orphan_s: float = Field(
+        60.0, gt=0, le=3600, description="A running turn that nobody reads is cancelled after it."
+    )
+    turn_log_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024 * 1024, description="Memory that the logs of all turns may take."
+    )
+    turn_log_keep_s: float = Field(
+        900.0, gt=0, le=86_400, description="How long the log of an ended turn can be read."
+    )
+    history_turns: int = Field(
+        20, ge=0, le=200, description="Earlier turns of a conversation that its agent sees."
+    )
+    max_message_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest message accepted."
+    )
+    drain_s: float = Field(
+        30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."
+    )
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'eps.db'}"
