@@ -183,6 +183,7 @@ class Item:
     says: tuple[str, ...] = ()
     says_not: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    refers: int = 0
     smoke: bool = False
 
     @property

@@ -72,30 +72,48 @@ async def score_items(
         gold = site.gold(item)
         score = Score(item)
         try:
-            response = await _converse(ask, item, score)
+            before, response = await _converse(ask, item, score)
         except Exception as error:
             score.problems.append(f"raised {type(error).__name__}: {error}")
         else:
             score.response = response.answer.response
             score.rendered = response.answer.interpretation.rendered
             score.problems.extend(check(response.answer, item, gold, site, names))
+            if item.refers and before is not None:
+                score.problems.extend(_check_reference(response, before, item.refers))
         scores.append(score)
         if progress is not None:
             progress(score)
     return scores
 
 
-async def _converse(ask: Ask, item: Item, score: Score) -> PromptResponse:
+async def _converse(
+    ask: Ask, item: Item, score: Score
+) -> tuple[PromptResponse | None, PromptResponse]:
+    """The last turn of a conversation and the one before it."""
     conversation = f"eval-{item.id}" if len(item.ask) > 1 else None
+    before: PromptResponse | None = None
     response: PromptResponse | None = None
     for question in item.ask:
+        before = response
         begun = time.perf_counter()
         response = await ask(
             question, as_of=item.as_of, time_zone=item.zone, conversation=conversation
         )
         score.seconds = time.perf_counter() - begun
     assert response is not None
-    return response
+    return before, response
+
+
+def _check_reference(response: PromptResponse, before: PromptResponse, number: int) -> list[str]:
+    """ "the second one" is the second event that the answer before showed."""
+    shown = before.answer.evidence
+    if len(shown) < number:
+        return [f"the answer before shows {len(shown)} events, not {number}"]
+    got = response.answer.evidence
+    if not got or got[0].event_id != shown[number - 1].event_id:
+        return [f"expected {shown[number - 1].event_id} first, got {[e.event_id for e in got[:2]]}"]
+    return []
 
 
 def check(
