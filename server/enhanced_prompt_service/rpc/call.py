@@ -1,0 +1,137 @@
+"""One RPC as our code sees it: who calls, since when, and the only way to write to it.
+
+A `Call` stands in front of grpc's own context. It exists once a call; `write` is all that it adds
+to a frame (its cost is in docs/decisions). Foreign servicers (health, reflection) find the rest of
+grpc's context through `__getattr__`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, cast
+
+import grpc.aio
+
+from ..domain.identity import Caller
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+END: Final[Any] = cast(Any, grpc.aio).EOF
+"""What `Call.read` gives after the client's last message."""
+
+
+class ConcurrentWriteError(RuntimeError):
+    """Two tasks wrote to one stream at the same time. grpc would break the stream; we say who."""
+
+
+class ClientGone(Exception):
+    """A write failed because nobody is there to read it. grpc raises this before, or instead of,
+    cancelling the task; a handler lets it pass like a cancellation."""
+
+
+class Call:
+    """The state of one RPC. Times are readings of the monotonic clock, in seconds.
+
+    `frames` counts response messages, `first_frame_at` is when the first of them was handed to the
+    network; `first_token_at` is set by writers that know what a token is. `request_id` and
+    `caller` are set by the interceptors. `noted` goes into the log line at the end of the call.
+    """
+
+    __slots__ = (
+        "_raw",
+        "_read",
+        "_settled",
+        "_write",
+        "_writing",
+        "caller",
+        "first_frame_at",
+        "first_token_at",
+        "frames",
+        "method",
+        "monotonic",
+        "noted",
+        "request_id",
+        "response_streaming",
+        "started_at",
+        "trailing",
+    )
+
+    def __init__(
+        self,
+        raw: Any,
+        method: str,
+        *,
+        monotonic: Callable[[], float],
+        response_streaming: bool = False,
+    ) -> None:
+        self._raw = raw
+        self._write: Callable[[Any], Awaitable[None]] = raw.write
+        self._read: Callable[[], Awaitable[Any]] = raw.read
+        self._writing = False
+        self._settled: asyncio.Event | None = None
+        self.method = method
+        self.response_streaming = response_streaming
+        self.monotonic = monotonic
+        self.started_at = monotonic()
+        self.frames = 0
+        self.first_frame_at: float | None = None
+        self.first_token_at: float | None = None
+        self.request_id = ""
+        self.caller = Caller()
+        self.trailing: Metadata = ()
+        self.noted: dict[str, object] = {}
+
+    async def write(self, message: Any) -> None:
+        """Hand one response message to the network; returns when it takes the next one.
+
+        Raises ClientGone, and ConcurrentWriteError when another write is under way.
+        """
+        if self._writing:
+            raise ConcurrentWriteError(f"two writers on one stream of {self.method}")
+        self._writing = True
+        try:
+            await self._write(message)
+        except grpc.aio.InternalError as error:
+            raise ClientGone(self.method) from error
+        finally:
+            self._writing = False
+            if self._settled is not None:
+                self._settled.set()
+        if not self.frames:
+            self.first_frame_at = self.monotonic()
+        self.frames += 1
+
+    async def settled(self) -> None:
+        """Wait until no write is under way: before it grpc could not take a status."""
+        if self._writing:
+            self._settled = asyncio.Event()
+            await self._settled.wait()
+
+    async def read(self) -> Any:
+        """The client's next message, or END."""
+        return await self._read()
+
+    def add_trailing(self, *pairs: tuple[str, str | bytes]) -> None:
+        """Send metadata with the status, whatever the status will be."""
+        self.trailing = (*self.trailing, *pairs)
+        self._raw.set_trailing_metadata(self.trailing)
+
+    def set_trailing_metadata(self, pairs: Iterable[tuple[str, str | bytes]]) -> None:
+        """As grpc's; keeps what `add_trailing` was given."""
+        self.add_trailing(*pairs)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a request metadata key (lower case), None where absent or binary."""
+        for key, value in self._raw.invocation_metadata() or ():
+            if key == name:
+                return value if isinstance(value, str) else None
+        return None
+
+    def deadline_passed(self) -> bool:
+        """Whether the caller's deadline is over. False where there is none."""
+        remaining = self._raw.time_remaining()
+        return remaining is not None and remaining <= 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)

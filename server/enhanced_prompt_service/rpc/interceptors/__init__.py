@@ -1,0 +1,16 @@
+"""What happens once a call: request id, log lines, identity. What happens once a frame is not here
+but in the guard and the stream writer (docs/decisions says why, with figures)."""
+
+from ._base import CallInterceptor
+from .identity import IdentityInterceptor, Resolve, default_caller
+from .logging import LoggingInterceptor
+from .request_id import RequestIdInterceptor
+
+__all__ = [
+    "CallInterceptor",
+    "IdentityInterceptor",
+    "LoggingInterceptor",
+    "RequestIdInterceptor",
+    "Resolve",
+    "default_caller",
+]

@@ -1,0 +1,450 @@
+"""Checks every request against what its descriptor says, before any handler sees it.
+
+REQUIRED (`google.api.field_behavior`) and the limits of `validation.proto` stand in the contract,
+so nobody writes them twice: a plan is compiled once a message type and walks only fields that can
+be wrong. Beyond the marks it refuses what proto3 lets through and no handler could mean: numbers
+that an enum does not have, NaN and infinity, times outside of years 1 to 9999. All violations are
+found at once, each with its path (`filter.cameras[3]`) and the limit that it broke.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
+from zoneinfo import ZoneInfo
+
+from google.api import field_behavior_pb2  # pyright: ignore[reportMissingTypeStubs]
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from enhanced_prompt.v1 import validation_pb2
+
+from ..domain.errors import FieldViolation, InvalidArgument, Reason
+
+MIN_SECONDS = -62135596800  # 0001-01-01T00:00:00Z
+MAX_SECONDS = 253402300799  # 9999-12-31T23:59:59Z
+_field_behavior: Any = field_behavior_pb2.field_behavior
+_REQUIRED: Any = field_behavior_pb2.REQUIRED
+_MAX_DURATION_SECONDS = 315_576_000_000
+MAX_VIOLATIONS = 100
+
+Found: TypeAlias = "list[tuple[Reason, FieldViolation]]"
+Step: TypeAlias = Callable[[Any, str, Found], None]
+"""Looks at one field of a message; the path ends in "." or is empty."""
+ValueCheck: TypeAlias = Callable[[Any, str, Found], None]
+"""Looks at one value that is set; the path names it."""
+
+
+class Validator:
+    """Plans by message type. One of them serves a whole server.
+
+    `apart` names message types that are not looked into: their values are judged one by one by
+    somebody else (events of a batch, of which the good ones are kept).
+    """
+
+    def __init__(self, apart: Sequence[str] = ()) -> None:
+        self._apart = frozenset(apart)
+        self._plans: dict[str, list[Step]] = {}
+
+    def check(self, message: Message) -> None:
+        """Raises InvalidArgument with every violation of the message."""
+        found = self.violations(message)
+        if found:
+            raise InvalidArgument([violation for _, violation in found], reason=found[0][0])
+
+    def violations(self, message: Message) -> Found:
+        """Reason and violation of everything that is wrong, in the order of the fields."""
+        found: Found = []
+        for step in self._plan(cast(Any, message.DESCRIPTOR)):
+            step(message, "", found)
+        return found
+
+    def check_for(self, message: type[Message]) -> Callable[[Message], None] | None:
+        """The check of one type, compiled now; None where nothing of it can be wrong."""
+        return self.check if self._plan(cast(Any, message.DESCRIPTOR)) else None
+
+    def _plan(self, descriptor: Descriptor) -> list[Step]:
+        name = descriptor.full_name
+        plan = self._plans.get(name)
+        if plan is None:
+            plan = self._plans[name] = []  # in place first: a message may contain itself
+            plan.extend(step for one in descriptor.fields if (step := self._step(one)))
+        return plan
+
+    def _step(self, field: FieldDescriptor) -> Step | None:
+        limits = _limits(field)
+        required = _is_required(field)
+        if _is_map(field):
+            return _map_step(field, limits, required, self._map_value_check(field, limits))
+        value = self._value_check(field, limits)
+        if field.is_repeated:
+            return _repeated_step(field, limits, required, value)
+        if field.has_presence:
+            return _present_step(field, required, value)
+        return _plain_step(field, required, value)
+
+    def _map_value_check(self, field: FieldDescriptor, limits: Any) -> ValueCheck | None:
+        assert field.message_type is not None
+        return self._value_check(field.message_type.fields_by_name["value"], limits)
+
+    def _value_check(self, field: FieldDescriptor, limits: Any) -> ValueCheck | None:
+        kind = field.cpp_type
+        if kind == FieldDescriptor.CPPTYPE_MESSAGE:
+            return self._message_check(field, limits)
+        if kind == FieldDescriptor.CPPTYPE_STRING:
+            if field.type == FieldDescriptor.TYPE_BYTES:
+                return _size_check(limits, len) if limits.HasField("max_bytes") else None
+            return _string_check(limits)
+        if kind == FieldDescriptor.CPPTYPE_ENUM:
+            return _enum_check(field)
+        if kind == FieldDescriptor.CPPTYPE_BOOL:
+            return None
+        floating = kind in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
+        return _number_check(limits, floating=floating)
+
+    def _message_check(self, field: FieldDescriptor, limits: Any) -> ValueCheck | None:
+        descriptor = field.message_type
+        assert descriptor is not None
+        size = _size_check(limits, _byte_size) if limits.HasField("max_bytes") else None
+        name = descriptor.full_name
+        if field.is_repeated:
+            size = None  # there max_bytes is of the sum
+        if name in self._apart:
+            return size
+        if name == "google.protobuf.Timestamp":
+            return _timestamp_check
+        if name == "google.protobuf.Duration":
+            return _duration_check
+        if name.startswith("google.protobuf."):
+            return size
+        plan = self._plan(descriptor)
+
+        def check(value: Any, path: str, found: Found) -> None:
+            if size is not None:
+                size(value, path, found)
+            inside = path + "."
+            for step in plan:
+                step(value, inside, found)
+
+        return check
+
+
+# ---- steps: one field of a message --------------------------------------------------------------
+
+
+def _plain_step(field: FieldDescriptor, required: bool, value: ValueCheck | None) -> Step | None:
+    """A field without presence: its zero means "not set"."""
+    name = field.name
+    if required:
+
+        def required_step(message: Any, path: str, found: Found) -> None:
+            held = getattr(message, name)
+            if not held:
+                _missing(path + name, found)
+            elif value is not None:
+                value(held, path + name, found)
+
+        return required_step
+    if value is None:
+        return None
+
+    def step(message: Any, path: str, found: Found) -> None:
+        value(getattr(message, name), path + name, found)
+
+    return step
+
+
+def _present_step(field: FieldDescriptor, required: bool, value: ValueCheck | None) -> Step | None:
+    """A field that knows whether it was set: a message, an `optional`, a member of a oneof."""
+    name = field.name
+    if not required and value is None:
+        return None
+
+    def step(message: Any, path: str, found: Found) -> None:
+        if message.HasField(name):
+            if value is not None:
+                value(getattr(message, name), path + name, found)
+        elif required:
+            _missing(path + name, found)
+
+    return step
+
+
+def _repeated_step(
+    field: FieldDescriptor, limits: Any, required: bool, value: ValueCheck | None
+) -> Step | None:
+    name = field.name
+    count = _count_check(limits, "element")
+    unique: bool = limits.unique
+    largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
+    if not required and value is None and count is None and not unique and largest is None:
+        return None
+
+    def step(message: Any, path: str, found: Found) -> None:
+        items = getattr(message, name)
+        number = len(items)
+        if not number and required:
+            _missing(path + name, found)
+            return
+        if count is not None and count(number, path + name, found):
+            return  # nobody reads a thousand violations of one field
+        if not number:
+            return
+        if largest is not None:
+            _sum_check(sum(map(_byte_size, items)), largest, path + name, found)
+        if unique and len(set(items)) < number:
+            _add(found, Reason.INVALID_FORMAT, path + name, "elements must differ from each other")
+        if value is not None:
+            for index, item in enumerate(items):
+                value(item, f"{path}{name}[{index}]", found)
+                if len(found) >= MAX_VIOLATIONS:
+                    return
+
+    return step
+
+
+def _map_step(
+    field: FieldDescriptor, limits: Any, required: bool, value: ValueCheck | None
+) -> Step | None:
+    name = field.name
+    count = _count_check(limits, "entry")
+    longest: int | None = limits.max_key_length if limits.HasField("max_key_length") else None
+    pattern = re.compile(limits.key_pattern, re.ASCII) if limits.key_pattern else None
+    largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
+
+    def step(message: Any, path: str, found: Found) -> None:
+        entries = getattr(message, name)
+        number = len(entries)
+        if not number and required:
+            _missing(path + name, found)
+            return
+        if count is not None and count(number, path + name, found):
+            return
+        total = 0
+        for key in entries:
+            where = f'{path}{name}["{str(key)[:64]}"]'
+            held = entries[key]
+            if key == "":
+                _add(found, Reason.INVALID_FORMAT, where, "a key must not be empty")
+            elif longest is not None and len(key) > longest:
+                _add(
+                    found,
+                    Reason.LIMIT_EXCEEDED,
+                    where,
+                    f"a key has at most {longest:,} characters, this one {len(key):,}",
+                )
+            elif pattern is not None and pattern.fullmatch(key) is None:
+                _add(found, Reason.INVALID_FORMAT, where, f"a key must match {pattern.pattern}")
+            if value is not None:
+                value(held, where, found)
+            if largest is not None:
+                total += _byte_size(key) + _byte_size(held)
+            if len(found) >= MAX_VIOLATIONS:
+                return
+        if largest is not None:
+            _sum_check(total, largest, path + name, found)
+
+    return step
+
+
+# ---- values -------------------------------------------------------------------------------------
+
+
+def _string_check(limits: Any) -> ValueCheck | None:
+    """Lengths are of code points. An empty string counts as not set unless `min_length` says no."""
+    least: int = limits.min_length if limits.HasField("min_length") else 0
+    most: int | None = limits.max_length if limits.HasField("max_length") else None
+    pattern = re.compile(limits.pattern, re.ASCII) if limits.pattern else None
+    zone: bool = limits.time_zone
+    largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
+    if not least and most is None and pattern is None and not zone and largest is None:
+        return None
+    simple = pattern is None and not zone and largest is None
+
+    def check(value: str, path: str, found: Found) -> None:
+        length = len(value)
+        if length < least:
+            _add(
+                found,
+                Reason.LIMIT_EXCEEDED if length else Reason.REQUIRED_FIELD_MISSING,
+                path,
+                f"must have at least {_counted(least, 'character')}, has {length:,}",
+            )
+        elif most is not None and length > most:
+            _add(
+                found,
+                Reason.LIMIT_EXCEEDED,
+                path,
+                f"must have at most {_counted(most, 'character')}, has {length:,}",
+            )
+        elif simple or not length:
+            return
+        elif largest is not None and len(value.encode()) > largest:
+            _sum_check(len(value.encode()), largest, path, found)
+        elif pattern is not None and pattern.fullmatch(value) is None:
+            _add(found, Reason.INVALID_FORMAT, path, f"must match {pattern.pattern}")
+        elif zone and not is_time_zone(value):
+            _add(
+                found,
+                Reason.INVALID_FORMAT,
+                path,
+                'must be the name of an IANA time zone, such as "Europe/Rome"',
+            )
+
+    return check
+
+
+def _number_check(limits: Any, *, floating: bool) -> ValueCheck | None:
+    least: float | None = limits.min if limits.HasField("min") else None
+    most: float | None = limits.max if limits.HasField("max") else None
+    if not floating and least is None and most is None:
+        return None
+    low = -math.inf if least is None else least
+    high = math.inf if most is None else most
+    rule = _range(least, most)
+
+    def check(value: float, path: str, found: Found) -> None:
+        if not low <= value <= high:  # also where it is NaN
+            _add(found, Reason.LIMIT_EXCEEDED, path, f"{rule}, is {value:,}")
+        elif floating and not math.isfinite(value):
+            _add(found, Reason.INVALID_FORMAT, path, "must be a finite number")
+
+    return check
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None and most is None:
+        return "must be a number"
+    if most is None:
+        return f"must be at least {least:,g}"
+    if least is None:
+        return f"must be at most {_number(most)}"
+    return f"must lie in {_number(least)} to {_number(most)}"
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+def _enum_check(field: FieldDescriptor) -> ValueCheck:
+    """Enums of proto3 are open: any number parses. What has no name here means nothing here."""
+    assert field.enum_type is not None
+    numbers = frozenset(field.enum_type.values_by_number)
+    name = field.enum_type.name
+
+    def check(value: int, path: str, found: Found) -> None:
+        if value not in numbers:
+            _add(found, Reason.INVALID_FORMAT, path, f"{value} is no value of {name}")
+
+    return check
+
+
+def _size_check(limits: Any, measure: Callable[[Any], int]) -> ValueCheck:
+    largest: int = limits.max_bytes
+
+    def check(value: Any, path: str, found: Found) -> None:
+        _sum_check(measure(value), largest, path, found)
+
+    return check
+
+
+def _timestamp_check(value: Any, path: str, found: Found) -> None:
+    if not (MIN_SECONDS <= value.seconds <= MAX_SECONDS and 0 <= value.nanos <= 999_999_999):
+        _add(
+            found,
+            Reason.INVALID_FORMAT,
+            path,
+            "must be a valid time: years 1 to 9999, nanos 0 to 999,999,999",
+        )
+
+
+def _duration_check(value: Any, path: str, found: Found) -> None:
+    seconds, nanos = value.seconds, value.nanos
+    if (
+        abs(seconds) > _MAX_DURATION_SECONDS
+        or abs(nanos) > 999_999_999
+        or (seconds > 0 > nanos)
+        or (seconds < 0 < nanos)
+    ):
+        _add(found, Reason.INVALID_FORMAT, path, "must be a valid duration")
+
+
+def _count_check(limits: Any, noun: str) -> Callable[[int, str, Found], bool] | None:
+    least: int | None = limits.min_items if limits.HasField("min_items") else None
+    most: int | None = limits.max_items if limits.HasField("max_items") else None
+    if least is None and most is None:
+        return None
+
+    def check(number: int, path: str, found: Found) -> bool:
+        if least is not None and number < least:
+            text = f"must have at least {_counted(least, noun)}, has {number:,}"
+        elif most is not None and number > most:
+            text = f"must have at most {_counted(most, noun)}, has {number:,}"
+        else:
+            return False
+        _add(found, Reason.LIMIT_EXCEEDED, path, text)
+        return True
+
+    return check
+
+
+def _sum_check(size: int, largest: int, path: str, found: Found) -> None:
+    if size > largest:
+        _add(
+            found,
+            Reason.LIMIT_EXCEEDED,
+            path,
+            f"must have at most {_counted(largest, 'byte')}, has {size:,}",
+        )
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether an IANA zone has this name. Strange input is no zone, never an exception."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found; a path that leaves the database; a folder
+        return False
+    return True
+
+
+# ---- descriptors --------------------------------------------------------------------------------
+
+
+def _limits(field: FieldDescriptor) -> Any:
+    return _option(field, validation_pb2.limits)
+
+
+def _is_required(field: FieldDescriptor) -> bool:
+    return _REQUIRED in _option(field, _field_behavior)
+
+
+def _option(field: FieldDescriptor, extension: Any) -> Any:
+    extensions: Any = field.GetOptions().Extensions
+    return extensions[extension]
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    kind = field.message_type
+    return field.is_repeated and kind is not None and bool(kind.GetOptions().map_entry)
+
+
+def _byte_size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    return len(value) if isinstance(value, bytes) else value.ByteSize()
+
+
+def _counted(number: int, noun: str) -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
+def _missing(path: str, found: Found) -> None:
+    _add(found, Reason.REQUIRED_FIELD_MISSING, path, "is required")
+
+
+def _add(found: Found, reason: Reason, path: str, description: str) -> None:
+    found.append((reason, FieldViolation(path, description)))
