@@ -40,7 +40,7 @@ soak: services ## The heavy tests in full size
 	@EPS_SCALE=1 $(VENV) -m pytest -m soak --timeout 3600 $(PYTEST_ARGS) </dev/null
 
 eval: services ## Score the engine on its question sets
-	@$(VENV) -m tests.eval $(ARGS) </dev/null
+	@$(VENV) -m tests.eval.run $(ARGS) </dev/null
 
 lock: setup ## Resolve requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(VENV) scripts/lock.py $(ARGS) </dev/null

@@ -1,4 +1,4 @@
-"""Where the programs are that tests start. Stdlib only: setting up uses it too."""
+"""Where the programs and the data are that tests use. Stdlib only: setting up uses it too."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def find(program: str) -> Path | None:
         if os.access(folder / program, os.X_OK):
             return folder / program
     return None
+
+
+def recorded_data() -> Path | None:
+    """The folder of the recorded site (EPS_DATA, default ../shared/data) if it is here."""
+    folder = Path(os.environ.get("EPS_DATA", ROOT.parent / "shared" / "data"))
+    return folder if (folder / "meva" / "events.jsonl.gz").exists() else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .binaries import ROOT, find
+from .binaries import find, recorded_data
 
 
 def program(name: str, hint: str = "`make services` installs it where it can") -> Path:
@@ -23,9 +23,9 @@ def program(name: str, hint: str = "`make services` installs it where it can") -
 
 
 def data() -> Path:
-    """The folder with the recorded site's data (EPS_DATA, default ../shared/data), or skip."""
-    folder = Path(os.environ.get("EPS_DATA", ROOT.parent / "shared" / "data"))
-    if not (folder / "meva" / "events.jsonl.gz").exists():
+    """The folder with the recorded site's data, or skip."""
+    folder = recorded_data()
+    if folder is None:
         pytest.skip("the recorded site's data is not here: set EPS_DATA to its folder")
     return folder
 

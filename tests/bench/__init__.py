@@ -1,0 +1,1 @@
+"""What the project measures: `make bench` prints one table (see __main__)."""

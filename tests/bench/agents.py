@@ -1,0 +1,80 @@
+"""Agents of the bench: a graph like the service's own, with nothing in it to find out.
+
+*Instant node*: a node writes 100 tokens to the turn's log itself, as the embedded engine does.
+*Instant model*: a node passes a chat model's tokens on, as an agent with a model does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypedDict
+
+from langchain_core.messages import HumanMessage
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from enhanced_prompt_service.domain.answers import (
+    Answer,
+    Interpretation,
+    QuestionType,
+    ResponseType,
+)
+from enhanced_prompt_service.turns import Turn
+
+from .models import TOKENS, InstantModel
+
+
+class State(TypedDict, total=False):
+    """What the graph hands on."""
+
+    answer: Answer
+
+
+class NodeAgent:
+    """The instant node, in a compiled graph."""
+
+    model = "instant-node"
+
+    def __init__(self) -> None:
+        graph = StateGraph(State, context_schema=Turn)
+        graph.add_node("answer", self._answer)
+        graph.add_edge(START, "answer")
+        graph.add_edge("answer", END)
+        self._graph: Any = graph.compile()
+
+    async def answer(self, turn: Turn) -> Answer:
+        """Stream the tokens."""
+        state = await self._graph.ainvoke(State(), context=turn)
+        return state["answer"]
+
+    async def _answer(self, state: State, runtime: Runtime[Turn]) -> State:
+        turn = runtime.context
+        for token in TOKENS:
+            turn.writer.text(token)
+            await asyncio.sleep(0)
+        return {"answer": _answer(turn)}
+
+
+class ModelAgent(NodeAgent):
+    """The instant (or, with a pause, paced) model behind the same graph."""
+
+    model = "instant-model"
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        super().__init__()
+        self._model = InstantModel(pause_s=pause_s)
+
+    async def _answer(self, state: State, runtime: Runtime[Turn]) -> State:
+        turn = runtime.context
+        async for chunk in self._model.astream([HumanMessage(turn.request.query)]):
+            turn.writer.text(str(chunk.content))
+        return {"answer": _answer(turn)}
+
+
+def _answer(turn: Turn) -> Answer:
+    return Answer(
+        response=turn.writer.said,
+        response_type=ResponseType.ANSWER,
+        confidence_score=1.0,
+        interpretation=Interpretation(QuestionType.RECAP),
+    )
