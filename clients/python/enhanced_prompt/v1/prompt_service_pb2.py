@@ -22,16 +22,19 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from enhanced_prompt.v1 import chat_pb2 as enhanced__prompt_dot_v1_dot_chat__pb2
 from enhanced_prompt.v1 import common_pb2 as enhanced__prompt_dot_v1_dot_common__pb2
+from enhanced_prompt.v1 import prompts_pb2 as enhanced__prompt_dot_v1_dot_prompts__pb2
 from enhanced_prompt.v1 import turns_pb2 as enhanced__prompt_dot_v1_dot_turns__pb2
 from enhanced_prompt.v1 import validation_pb2 as enhanced__prompt_dot_v1_dot_validation__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'enhanced_prompt/v1/prompt_service.proto\x12\x12\x65nhanced_prompt.v1\x1a\x1f\x65nhanced_prompt/v1/common.proto\x1a\x1e\x65nhanced_prompt/v1/turns.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x03\n\nAskRequest\x12\x1c\n\x05query\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x38\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12/\n\nrequest_id\x18\x03 \x01(\tB\x1b\xda\xbc\x18\x17\x10\x80\x01\x1a\x12[\\x21-\\x7e]{1,128}\x12*\n\x06\x64\x65tail\x18\x04 \x01(\x0e\x32\x1a.enhanced_prompt.v1.Detail\x12:\n\x0b\x66rame_kinds\x18\x05 \x03(\x0e\x32\x1d.enhanced_prompt.v1.FrameKindB\x06\xda\xbc\x18\x02\x38 \x12\x37\n\ron_disconnect\x18\x06 \x01(\x0e\x32 .enhanced_prompt.v1.OnDisconnect\x12\x32\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\".enhanced_prompt.v1.QuestionFilter\x12\x1b\n\ttime_zone\x18\x08 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\n \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"\xa8\x01\n\x0b\x41skResponse\x12-\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrameH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12-\n\x07go_away\x18\x03 \x01(\x0b\x32\x1a.enhanced_prompt.v1.GoAwayH\x00\x42\x07\n\x05\x66rame\"\xe5\x02\n\rAnswerRequest\x12\x1c\n\x05query\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x38\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12/\n\nrequest_id\x18\x03 \x01(\tB\x1b\xda\xbc\x18\x17\x10\x80\x01\x1a\x12[\\x21-\\x7e]{1,128}\x12\x37\n\ron_disconnect\x18\x06 \x01(\x0e\x32 .enhanced_prompt.v1.OnDisconnect\x12\x32\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\".enhanced_prompt.v1.QuestionFilter\x12\x1b\n\ttime_zone\x18\x08 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\n \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"=\n\x0e\x41nswerResponse\x12+\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrame\"\xe1\x01\n\x10WatchTurnRequest\x12\x1e\n\x07turn_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x1e\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\r\xda\xbc\x18\t!\x00\x00\x00\x00\x00\x00\x00\x00\x12%\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x03\x42\r\xda\xbc\x18\t!\x00\x00\x00\x00\x00\x00\x00\x00\x12*\n\x06\x64\x65tail\x18\x04 \x01(\x0e\x32\x1a.enhanced_prompt.v1.Detail\x12:\n\x0b\x66rame_kinds\x18\x05 \x03(\x0e\x32\x1d.enhanced_prompt.v1.FrameKindB\x06\xda\xbc\x18\x02\x38 \"\xae\x01\n\x11WatchTurnResponse\x12-\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrameH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12-\n\x07go_away\x18\x03 \x01(\x0b\x32\x1a.enhanced_prompt.v1.GoAwayH\x00\x42\x07\n\x05\x66rame\"3\n\x11\x43\x61ncelTurnRequest\x12\x1e\n\x07turn_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\"<\n\x12\x43\x61ncelTurnResponse\x12&\n\x04turn\x18\x01 \x01(\x0b\x32\x18.enhanced_prompt.v1.Turn\"p\n\x0ePrewarmRequest\x12\x38\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\x12\x0c\n\x04wait\x18\x03 \x01(\x08\"\xc8\x01\n\x0fPrewarmResponse\x12\x31\n\x06status\x18\x01 \x01(\x0e\x32!.enhanced_prompt.v1.PrewarmStatus\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x13\n\x0binitialized\x18\x03 \x01(\x08\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x05parts\x18\x05 \x03(\x0b\x32\x1f.enhanced_prompt.v1.PrewarmPart\"~\n\x0bPrewarmPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rwarmed_before\x18\x04 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t*\x87\x01\n\rPrewarmStatus\x12\x1e\n\x1aPREWARM_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14PREWARM_STATUS_READY\x10\x01\x12\x1f\n\x1bPREWARM_STATUS_INITIALIZING\x10\x02\x12\x1b\n\x17PREWARM_STATUS_DEGRADED\x10\x03\x32\xc5\x04\n\rPromptService\x12\\\n\x03\x41sk\x12\x1e.enhanced_prompt.v1.AskRequest\x1a\x1f.enhanced_prompt.v1.AskResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\"\x07/v1/ask:\x01*0\x01\x12\x66\n\x06\x41nswer\x12!.enhanced_prompt.v1.AnswerRequest\x1a\".enhanced_prompt.v1.AnswerResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\"\n/v1/answer:\x01*\x12}\n\tWatchTurn\x12$.enhanced_prompt.v1.WatchTurnRequest\x1a%.enhanced_prompt.v1.WatchTurnResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/turns/{turn_id}:watch0\x01\x12\x82\x01\n\nCancelTurn\x12%.enhanced_prompt.v1.CancelTurnRequest\x1a&.enhanced_prompt.v1.CancelTurnResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/turns/{turn_id}:cancel:\x01*\x12j\n\x07Prewarm\x12\".enhanced_prompt.v1.PrewarmRequest\x1a#.enhanced_prompt.v1.PrewarmResponse\"\x16\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/prewarm:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'enhanced_prompt/v1/prompt_service.proto\x12\x12\x65nhanced_prompt.v1\x1a\x1d\x65nhanced_prompt/v1/chat.proto\x1a\x1f\x65nhanced_prompt/v1/common.proto\x1a enhanced_prompt/v1/prompts.proto\x1a\x1e\x65nhanced_prompt/v1/turns.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x03\n\nAskRequest\x12\x1c\n\x05query\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x38\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12/\n\nrequest_id\x18\x03 \x01(\tB\x1b\xda\xbc\x18\x17\x10\x80\x01\x1a\x12[\\x21-\\x7e]{1,128}\x12*\n\x06\x64\x65tail\x18\x04 \x01(\x0e\x32\x1a.enhanced_prompt.v1.Detail\x12:\n\x0b\x66rame_kinds\x18\x05 \x03(\x0e\x32\x1d.enhanced_prompt.v1.FrameKindB\x06\xda\xbc\x18\x02\x38 \x12\x37\n\ron_disconnect\x18\x06 \x01(\x0e\x32 .enhanced_prompt.v1.OnDisconnect\x12\x32\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\".enhanced_prompt.v1.QuestionFilter\x12\x1b\n\ttime_zone\x18\x08 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\n \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"\xa8\x01\n\x0b\x41skResponse\x12-\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrameH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12-\n\x07go_away\x18\x03 \x01(\x0b\x32\x1a.enhanced_prompt.v1.GoAwayH\x00\x42\x07\n\x05\x66rame\"\xe5\x02\n\rAnswerRequest\x12\x1c\n\x05query\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x38\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12/\n\nrequest_id\x18\x03 \x01(\tB\x1b\xda\xbc\x18\x17\x10\x80\x01\x1a\x12[\\x21-\\x7e]{1,128}\x12\x37\n\ron_disconnect\x18\x06 \x01(\x0e\x32 .enhanced_prompt.v1.OnDisconnect\x12\x32\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\".enhanced_prompt.v1.QuestionFilter\x12\x1b\n\ttime_zone\x18\x08 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\n \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"=\n\x0e\x41nswerResponse\x12+\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrame\"\xe1\x01\n\x10WatchTurnRequest\x12\x1e\n\x07turn_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x1e\n\x07\x61ttempt\x18\x02 \x01(\x05\x42\r\xda\xbc\x18\t!\x00\x00\x00\x00\x00\x00\x00\x00\x12%\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x03\x42\r\xda\xbc\x18\t!\x00\x00\x00\x00\x00\x00\x00\x00\x12*\n\x06\x64\x65tail\x18\x04 \x01(\x0e\x32\x1a.enhanced_prompt.v1.Detail\x12:\n\x0b\x66rame_kinds\x18\x05 \x03(\x0e\x32\x1d.enhanced_prompt.v1.FrameKindB\x06\xda\xbc\x18\x02\x38 \"\xae\x01\n\x11WatchTurnResponse\x12-\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrameH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12-\n\x07go_away\x18\x03 \x01(\x0b\x32\x1a.enhanced_prompt.v1.GoAwayH\x00\x42\x07\n\x05\x66rame\"3\n\x11\x43\x61ncelTurnRequest\x12\x1e\n\x07turn_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\"<\n\x12\x43\x61ncelTurnResponse\x12&\n\x04turn\x18\x01 \x01(\x0b\x32\x18.enhanced_prompt.v1.Turn\"p\n\x0ePrewarmRequest\x12\x38\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\x12\x0c\n\x04wait\x18\x03 \x01(\x08\"\xc8\x01\n\x0fPrewarmResponse\x12\x31\n\x06status\x18\x01 \x01(\x0e\x32!.enhanced_prompt.v1.PrewarmStatus\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x13\n\x0binitialized\x18\x03 \x01(\x08\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x05parts\x18\x05 \x03(\x0b\x32\x1f.enhanced_prompt.v1.PrewarmPart\"~\n\x0bPrewarmPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rwarmed_before\x18\x04 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\"\xcf\x01\n\x15\x43lassifyIntentRequest\x12\x1c\n\x05query\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x38\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12\x1b\n\ttime_zone\x18\x03 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\x05 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"R\n\x16\x43lassifyIntentResponse\x12\x38\n\nclassified\x18\x01 \x01(\x0b\x32$.enhanced_prompt.v1.ClassifiedIntent\"\xf1\x02\n\x15OptimizePromptRequest\x12\x1d\n\x06prompt\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12?\n\x11optimization_type\x18\x02 \x01(\x0e\x32$.enhanced_prompt.v1.OptimizationType\x12\x32\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x08\xda\xbc\x18\x04@\x80\x80\x01\x12*\n\x06intent\x18\x04 \x01(\x0b\x32\x1a.enhanced_prompt.v1.Intent\x12\x38\n\x0f\x63onversation_id\x18\x05 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12\x1b\n\ttime_zone\x18\x06 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12\x16\n\x05model\x18\x07 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\x12)\n\x05\x61s_of\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x16OptimizePromptResponse\x12\x36\n\toptimized\x18\x01 \x01(\x0b\x32#.enhanced_prompt.v1.OptimizedPrompt\"\xe1\x01\n\x16GenerateContentRequest\x12:\n\x06source\x18\x01 \x01(\x0b\x32$.enhanced_prompt.v1.GenerationSourceB\x04\xe2\x41\x01\x02\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\x12\x31\n\x11max_output_tokens\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x00\xe0@\x12\x30\n\x0btemperature\x18\x04 \x01(\x01\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x00\x00@H\x00\x88\x01\x01\x42\x0e\n\x0c_temperature\"\xb5\x02\n\x17GenerateContentResponse\x12\x33\n\ntext_delta\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TextDeltaH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12;\n\x0etext_withdrawn\x18\x03 \x01(\x0b\x32!.enhanced_prompt.v1.TextWithdrawnH\x00\x12\x30\n\x08thinking\x18\x04 \x01(\x0b\x32\x1c.enhanced_prompt.v1.ThinkingH\x00\x12\x39\n\tcompleted\x18\x05 \x01(\x0b\x32$.enhanced_prompt.v1.GeneratedContentH\x00\x42\x07\n\x05\x66rame*\x87\x01\n\rPrewarmStatus\x12\x1e\n\x1aPREWARM_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14PREWARM_STATUS_READY\x10\x01\x12\x1f\n\x1bPREWARM_STATUS_INITIALIZING\x10\x02\x12\x1b\n\x17PREWARM_STATUS_DEGRADED\x10\x03\x32\xc0\x08\n\rPromptService\x12\\\n\x03\x41sk\x12\x1e.enhanced_prompt.v1.AskRequest\x1a\x1f.enhanced_prompt.v1.AskResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\"\x07/v1/ask:\x01*0\x01\x12\x66\n\x06\x41nswer\x12!.enhanced_prompt.v1.AnswerRequest\x1a\".enhanced_prompt.v1.AnswerResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\"\n/v1/answer:\x01*\x12M\n\x04\x43hat\x12\x1f.enhanced_prompt.v1.ChatRequest\x1a .enhanced_prompt.v1.ChatResponse(\x01\x30\x01\x12}\n\tWatchTurn\x12$.enhanced_prompt.v1.WatchTurnRequest\x1a%.enhanced_prompt.v1.WatchTurnResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/turns/{turn_id}:watch0\x01\x12\x82\x01\n\nCancelTurn\x12%.enhanced_prompt.v1.CancelTurnRequest\x1a&.enhanced_prompt.v1.CancelTurnResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/turns/{turn_id}:cancel:\x01*\x12j\n\x07Prewarm\x12\".enhanced_prompt.v1.PrewarmRequest\x1a#.enhanced_prompt.v1.PrewarmResponse\"\x16\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/prewarm:\x01*\x12\x8e\x01\n\x0e\x43lassifyIntent\x12).enhanced_prompt.v1.ClassifyIntentRequest\x1a*.enhanced_prompt.v1.ClassifyIntentResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/prompts:classifyIntent:\x01*\x12\x88\x01\n\x0eOptimizePrompt\x12).enhanced_prompt.v1.OptimizePromptRequest\x1a*.enhanced_prompt.v1.OptimizePromptResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/v1/prompts:optimize:\x01*\x12\x8d\x01\n\x0fGenerateContent\x12*.enhanced_prompt.v1.GenerateContentRequest\x1a+.enhanced_prompt.v1.GenerateContentResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x14/v1/content:generate:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -74,6 +77,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREWARMREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\274\030\033\020\200\001\032\026[A-Za-z0-9_.:-]{1,128}'
   _globals['_PREWARMREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_PREWARMREQUEST'].fields_by_name['model']._serialized_options = b'\332\274\030\003\020\200\001'
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['query']._loaded_options = None
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['query']._serialized_options = b'\342A\001\002\332\274\030\005\010\001\020\300>'
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\274\030\033\020\200\001\032\026[A-Za-z0-9_.:-]{1,128}'
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['time_zone']._serialized_options = b'\332\274\030\004\020@H\001'
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_CLASSIFYINTENTREQUEST'].fields_by_name['model']._serialized_options = b'\332\274\030\003\020\200\001'
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['prompt']._loaded_options = None
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['prompt']._serialized_options = b'\342A\001\002\332\274\030\005\010\001\020\300>'
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['context']._loaded_options = None
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['context']._serialized_options = b'\332\274\030\004@\200\200\001'
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\274\030\033\020\200\001\032\026[A-Za-z0-9_.:-]{1,128}'
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['time_zone']._serialized_options = b'\332\274\030\004\020@H\001'
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_OPTIMIZEPROMPTREQUEST'].fields_by_name['model']._serialized_options = b'\332\274\030\003\020\200\001'
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['source']._loaded_options = None
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['source']._serialized_options = b'\342A\001\002'
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['model']._serialized_options = b'\332\274\030\003\020\200\001'
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['max_output_tokens']._loaded_options = None
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['max_output_tokens']._serialized_options = b'\332\274\030\022!\000\000\000\000\000\000\000\000)\000\000\000\000\000\000\340@'
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['temperature']._loaded_options = None
+  _globals['_GENERATECONTENTREQUEST'].fields_by_name['temperature']._serialized_options = b'\332\274\030\022!\000\000\000\000\000\000\000\000)\000\000\000\000\000\000\000@'
   _globals['_PROMPTSERVICE'].methods_by_name['Ask']._loaded_options = None
   _globals['_PROMPTSERVICE'].methods_by_name['Ask']._serialized_options = b'\202\323\344\223\002\014\"\007/v1/ask:\001*'
   _globals['_PROMPTSERVICE'].methods_by_name['Answer']._loaded_options = None
@@ -84,30 +113,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROMPTSERVICE'].methods_by_name['CancelTurn']._serialized_options = b'\202\323\344\223\002\037\"\032/v1/turns/{turn_id}:cancel:\001*'
   _globals['_PROMPTSERVICE'].methods_by_name['Prewarm']._loaded_options = None
   _globals['_PROMPTSERVICE'].methods_by_name['Prewarm']._serialized_options = b'\202\323\344\223\002\020\"\013/v1/prewarm:\001*'
-  _globals['_PREWARMSTATUS']._serialized_start=2314
-  _globals['_PREWARMSTATUS']._serialized_end=2449
-  _globals['_ASKREQUEST']._serialized_start=294
-  _globals['_ASKREQUEST']._serialized_end=752
-  _globals['_ASKRESPONSE']._serialized_start=755
-  _globals['_ASKRESPONSE']._serialized_end=923
-  _globals['_ANSWERREQUEST']._serialized_start=926
-  _globals['_ANSWERREQUEST']._serialized_end=1283
-  _globals['_ANSWERRESPONSE']._serialized_start=1285
-  _globals['_ANSWERRESPONSE']._serialized_end=1346
-  _globals['_WATCHTURNREQUEST']._serialized_start=1349
-  _globals['_WATCHTURNREQUEST']._serialized_end=1574
-  _globals['_WATCHTURNRESPONSE']._serialized_start=1577
-  _globals['_WATCHTURNRESPONSE']._serialized_end=1751
-  _globals['_CANCELTURNREQUEST']._serialized_start=1753
-  _globals['_CANCELTURNREQUEST']._serialized_end=1804
-  _globals['_CANCELTURNRESPONSE']._serialized_start=1806
-  _globals['_CANCELTURNRESPONSE']._serialized_end=1866
-  _globals['_PREWARMREQUEST']._serialized_start=1868
-  _globals['_PREWARMREQUEST']._serialized_end=1980
-  _globals['_PREWARMRESPONSE']._serialized_start=1983
-  _globals['_PREWARMRESPONSE']._serialized_end=2183
-  _globals['_PREWARMPART']._serialized_start=2185
-  _globals['_PREWARMPART']._serialized_end=2311
-  _globals['_PROMPTSERVICE']._serialized_start=2452
-  _globals['_PROMPTSERVICE']._serialized_end=3033
+  _globals['_PROMPTSERVICE'].methods_by_name['ClassifyIntent']._loaded_options = None
+  _globals['_PROMPTSERVICE'].methods_by_name['ClassifyIntent']._serialized_options = b'\202\323\344\223\002\037\"\032/v1/prompts:classifyIntent:\001*'
+  _globals['_PROMPTSERVICE'].methods_by_name['OptimizePrompt']._loaded_options = None
+  _globals['_PROMPTSERVICE'].methods_by_name['OptimizePrompt']._serialized_options = b'\202\323\344\223\002\031\"\024/v1/prompts:optimize:\001*'
+  _globals['_PROMPTSERVICE'].methods_by_name['GenerateContent']._loaded_options = None
+  _globals['_PROMPTSERVICE'].methods_by_name['GenerateContent']._serialized_options = b'\202\323\344\223\002\031\"\024/v1/content:generate:\001*'
+  _globals['_PREWARMSTATUS']._serialized_start=3697
+  _globals['_PREWARMSTATUS']._serialized_end=3832
+  _globals['_ASKREQUEST']._serialized_start=389
+  _globals['_ASKREQUEST']._serialized_end=847
+  _globals['_ASKRESPONSE']._serialized_start=850
+  _globals['_ASKRESPONSE']._serialized_end=1018
+  _globals['_ANSWERREQUEST']._serialized_start=1021
+  _globals['_ANSWERREQUEST']._serialized_end=1378
+  _globals['_ANSWERRESPONSE']._serialized_start=1380
+  _globals['_ANSWERRESPONSE']._serialized_end=1441
+  _globals['_WATCHTURNREQUEST']._serialized_start=1444
+  _globals['_WATCHTURNREQUEST']._serialized_end=1669
+  _globals['_WATCHTURNRESPONSE']._serialized_start=1672
+  _globals['_WATCHTURNRESPONSE']._serialized_end=1846
+  _globals['_CANCELTURNREQUEST']._serialized_start=1848
+  _globals['_CANCELTURNREQUEST']._serialized_end=1899
+  _globals['_CANCELTURNRESPONSE']._serialized_start=1901
+  _globals['_CANCELTURNRESPONSE']._serialized_end=1961
+  _globals['_PREWARMREQUEST']._serialized_start=1963
+  _globals['_PREWARMREQUEST']._serialized_end=2075
+  _globals['_PREWARMRESPONSE']._serialized_start=2078
+  _globals['_PREWARMRESPONSE']._serialized_end=2278
+  _globals['_PREWARMPART']._serialized_start=2280
+  _globals['_PREWARMPART']._serialized_end=2406
+  _globals['_CLASSIFYINTENTREQUEST']._serialized_start=2409
+  _globals['_CLASSIFYINTENTREQUEST']._serialized_end=2616
+  _globals['_CLASSIFYINTENTRESPONSE']._serialized_start=2618
+  _globals['_CLASSIFYINTENTRESPONSE']._serialized_end=2700
+  _globals['_OPTIMIZEPROMPTREQUEST']._serialized_start=2703
+  _globals['_OPTIMIZEPROMPTREQUEST']._serialized_end=3072
+  _globals['_OPTIMIZEPROMPTRESPONSE']._serialized_start=3074
+  _globals['_OPTIMIZEPROMPTRESPONSE']._serialized_end=3154
+  _globals['_GENERATECONTENTREQUEST']._serialized_start=3157
+  _globals['_GENERATECONTENTREQUEST']._serialized_end=3382
+  _globals['_GENERATECONTENTRESPONSE']._serialized_start=3385
+  _globals['_GENERATECONTENTRESPONSE']._serialized_end=3694
+  _globals['_PROMPTSERVICE']._serialized_start=3835
+  _globals['_PROMPTSERVICE']._serialized_end=4923
 # @@protoc_insertion_point(module_scope)

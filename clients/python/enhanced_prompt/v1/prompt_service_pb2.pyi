@@ -5,10 +5,12 @@ isort:skip_file
 
 from collections import abc as _abc
 from enhanced_prompt.v1 import common_pb2 as _common_pb2
+from enhanced_prompt.v1 import prompts_pb2 as _prompts_pb2
 from enhanced_prompt.v1 import turns_pb2 as _turns_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -489,3 +491,235 @@ class PrewarmPart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PrewarmPart: _TypeAlias = PrewarmPart  # noqa: Y015
+
+@_typing.final
+class ClassifyIntentRequest(_message.Message):
+    """ClassifyIntentRequest holds the prompt to classify."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """query is the prompt: 1 to 8,000 characters."""
+    conversation_id: _builtins.str
+    """conversation_id whose turns a follow-up refers to; empty for none."""
+    time_zone: _builtins.str
+    """time_zone as in AskRequest."""
+    model: _builtins.str
+    """model as in AskRequest."""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """as_of as in AskRequest."""
+
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "conversation_id", b"conversation_id", "model", b"model", "query", b"query", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassifyIntentRequest: _TypeAlias = ClassifyIntentRequest  # noqa: Y015
+
+@_typing.final
+class ClassifyIntentResponse(_message.Message):
+    """ClassifyIntentResponse says what the prompt is after."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASSIFIED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def classified(self) -> _prompts_pb2.ClassifiedIntent:
+        """classified is what was found."""
+
+    def __init__(
+        self,
+        *,
+        classified: _prompts_pb2.ClassifiedIntent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["classified", b"classified"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classified", b"classified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassifyIntentResponse: _TypeAlias = ClassifyIntentResponse  # noqa: Y015
+
+@_typing.final
+class OptimizePromptRequest(_message.Message):
+    """OptimizePromptRequest holds the prompt to make better."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    OPTIMIZATION_TYPE_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    INTENT_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    """prompt to make better: 1 to 8,000 characters."""
+    optimization_type: _prompts_pb2.OptimizationType.ValueType
+    """optimization_type is what to make better; default ENHANCEMENT."""
+    conversation_id: _builtins.str
+    """conversation_id whose turns the prompt refers to; empty for none."""
+    time_zone: _builtins.str
+    """time_zone as in AskRequest."""
+    model: _builtins.str
+    """model as in AskRequest."""
+    @_builtins.property
+    def context(self) -> _struct_pb2.Struct:
+        """context is what else the caller knows, as a JSON object of any form: at most 16 KiB."""
+
+    @_builtins.property
+    def intent(self) -> _prompts_pb2.Intent:
+        """intent of the prompt where it is known, as ClassifyIntent gives it; else it is classified."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """as_of as in AskRequest."""
+
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        optimization_type: _prompts_pb2.OptimizationType.ValueType = ...,
+        context: _struct_pb2.Struct | None = ...,
+        intent: _prompts_pb2.Intent | None = ...,
+        conversation_id: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        model: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "context", b"context", "intent", b"intent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "context", b"context", "conversation_id", b"conversation_id", "intent", b"intent", "model", b"model", "optimization_type", b"optimization_type", "prompt", b"prompt", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptimizePromptRequest: _TypeAlias = OptimizePromptRequest  # noqa: Y015
+
+@_typing.final
+class OptimizePromptResponse(_message.Message):
+    """OptimizePromptResponse holds the better prompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPTIMIZED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def optimized(self) -> _prompts_pb2.OptimizedPrompt:
+        """optimized is what came out."""
+
+    def __init__(
+        self,
+        *,
+        optimized: _prompts_pb2.OptimizedPrompt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["optimized", b"optimized"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["optimized", b"optimized"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptimizePromptResponse: _TypeAlias = OptimizePromptResponse  # noqa: Y015
+
+@_typing.final
+class GenerateContentRequest(_message.Message):
+    """GenerateContentRequest says what to generate from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    MAX_OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """model as in AskRequest."""
+    max_output_tokens: _builtins.int
+    """max_output_tokens bounds the length: 0 to 32,768, 0 meaning the server's own bound."""
+    temperature: _builtins.float
+    """temperature of sampling, 0 to 2; not set means the model's own. The engine has none."""
+    @_builtins.property
+    def source(self) -> _prompts_pb2.GenerationSource:
+        """source to generate from."""
+
+    def __init__(
+        self,
+        *,
+        source: _prompts_pb2.GenerationSource | None = ...,
+        model: _builtins.str = ...,
+        max_output_tokens: _builtins.int = ...,
+        temperature: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "source", b"source", "temperature", b"temperature"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "max_output_tokens", b"max_output_tokens", "model", b"model", "source", b"source", "temperature", b"temperature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
+    _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
+
+Global___GenerateContentRequest: _TypeAlias = GenerateContentRequest  # noqa: Y015
+
+@_typing.final
+class GenerateContentResponse(_message.Message):
+    """GenerateContentResponse is one message of GenerateContent's stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_DELTA_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    TEXT_WITHDRAWN_FIELD_NUMBER: _builtins.int
+    THINKING_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def text_delta(self) -> _turns_pb2.TextDelta:
+        """text_delta is more of the text."""
+
+    @_builtins.property
+    def heartbeat(self) -> _common_pb2.Heartbeat:
+        """heartbeat shows that the stream is alive."""
+
+    @_builtins.property
+    def text_withdrawn(self) -> _turns_pb2.TextWithdrawn:
+        """text_withdrawn withdraws the text so far: the next model begins anew."""
+
+    @_builtins.property
+    def thinking(self) -> _turns_pb2.Thinking:
+        """thinking is reasoning text as it happens."""
+
+    @_builtins.property
+    def completed(self) -> _prompts_pb2.GeneratedContent:
+        """completed holds the whole text. It comes last."""
+
+    def __init__(
+        self,
+        *,
+        text_delta: _turns_pb2.TextDelta | None = ...,
+        heartbeat: _common_pb2.Heartbeat | None = ...,
+        text_withdrawn: _turns_pb2.TextWithdrawn | None = ...,
+        thinking: _turns_pb2.Thinking | None = ...,
+        completed: _prompts_pb2.GeneratedContent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "frame", b"frame", "heartbeat", b"heartbeat", "text_delta", b"text_delta", "text_withdrawn", b"text_withdrawn", "thinking", b"thinking"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "frame", b"frame", "heartbeat", b"heartbeat", "text_delta", b"text_delta", "text_withdrawn", b"text_withdrawn", "thinking", b"thinking"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_frame: _TypeAlias = _typing.Literal["text_delta", "heartbeat", "text_withdrawn", "thinking", "completed"]  # noqa: Y015
+    _WhichOneofArgType_frame: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_frame) -> _WhichOneofReturnType_frame | None: ...
+
+Global___GenerateContentResponse: _TypeAlias = GenerateContentResponse  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from enhanced_prompt.v1 import chat_pb2 as enhanced__prompt_dot_v1_dot_chat__pb2
 from enhanced_prompt.v1 import prompt_service_pb2 as enhanced__prompt_dot_v1_dot_prompt__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -47,6 +48,11 @@ class PromptServiceStub:
                 request_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.AnswerRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.AnswerResponse.FromString,
                 _registered_method=True)
+        self.Chat = channel.stream_stream(
+                '/enhanced_prompt.v1.PromptService/Chat',
+                request_serializer=enhanced__prompt_dot_v1_dot_chat__pb2.ChatRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_chat__pb2.ChatResponse.FromString,
+                _registered_method=True)
         self.WatchTurn = channel.unary_stream(
                 '/enhanced_prompt.v1.PromptService/WatchTurn',
                 request_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.WatchTurnRequest.SerializeToString,
@@ -61,6 +67,21 @@ class PromptServiceStub:
                 '/enhanced_prompt.v1.PromptService/Prewarm',
                 request_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.PrewarmRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.PrewarmResponse.FromString,
+                _registered_method=True)
+        self.ClassifyIntent = channel.unary_unary(
+                '/enhanced_prompt.v1.PromptService/ClassifyIntent',
+                request_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.ClassifyIntentRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.ClassifyIntentResponse.FromString,
+                _registered_method=True)
+        self.OptimizePrompt = channel.unary_unary(
+                '/enhanced_prompt.v1.PromptService/OptimizePrompt',
+                request_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.OptimizePromptRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.OptimizePromptResponse.FromString,
+                _registered_method=True)
+        self.GenerateContent = channel.unary_stream(
+                '/enhanced_prompt.v1.PromptService/GenerateContent',
+                request_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.GenerateContentRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.GenerateContentResponse.FromString,
                 _registered_method=True)
 
 
@@ -85,6 +106,18 @@ class PromptServiceServicer:
         """Answer asks one question and returns the closing frame of its turn only: `completed` or
         `cancelled`. A failed turn ends the call with its status. It is the same turn that Ask makes:
         it can be watched and cancelled, and a request_id joins it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Chat(self, request_iterator, context):
+        """Chat holds many turns on one stream. The client's first frame is `setup`, and the server's
+        first is `ready`. A failed turn is a frame and leaves the chat open; a broken protocol (a
+        prompt before setup, a frame without content) ends it with FAILED_PRECONDITION
+        (CHAT_PROTOCOL_BROKEN), silence of 60 s with ABORTED (CHAT_IDLE). Half-closing lets running and
+        waiting turns end, and then ends the chat with OK. Losing the stream loses no turn: WatchTurn
+        attaches to it. Browsers, which cannot stream to a server, have Ask, WatchTurn and CancelTurn.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +152,32 @@ class PromptServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClassifyIntent(self, request, context):
+        """ClassifyIntent says what a prompt is after. Without a model the embedded engine says it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OptimizePrompt(self, request, context):
+        """OptimizePrompt makes a prompt better, with confidence, and says what it changed and why. It
+        asks nothing. Without a model the embedded engine fills in what the question leaves open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateContent(self, request, context):
+        """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
+        looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+        last, with the whole text; a stream that ends with OK and without it was cut. Fails with
+        NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
+        (MODEL_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PromptServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -131,6 +190,11 @@ def add_PromptServiceServicer_to_server(servicer, server):
                     servicer.Answer,
                     request_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.AnswerRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.AnswerResponse.SerializeToString,
+            ),
+            'Chat': grpc.stream_stream_rpc_method_handler(
+                    servicer.Chat,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_chat__pb2.ChatRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_chat__pb2.ChatResponse.SerializeToString,
             ),
             'WatchTurn': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchTurn,
@@ -146,6 +210,21 @@ def add_PromptServiceServicer_to_server(servicer, server):
                     servicer.Prewarm,
                     request_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.PrewarmRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.PrewarmResponse.SerializeToString,
+            ),
+            'ClassifyIntent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClassifyIntent,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.ClassifyIntentRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.ClassifyIntentResponse.SerializeToString,
+            ),
+            'OptimizePrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.OptimizePrompt,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.OptimizePromptRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.OptimizePromptResponse.SerializeToString,
+            ),
+            'GenerateContent': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateContent,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.GenerateContentRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_prompt__service__pb2.GenerateContentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -205,6 +284,33 @@ class PromptService:
             '/enhanced_prompt.v1.PromptService/Answer',
             enhanced__prompt_dot_v1_dot_prompt__service__pb2.AnswerRequest.SerializeToString,
             enhanced__prompt_dot_v1_dot_prompt__service__pb2.AnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Chat(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/enhanced_prompt.v1.PromptService/Chat',
+            enhanced__prompt_dot_v1_dot_chat__pb2.ChatRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_chat__pb2.ChatResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -286,6 +392,87 @@ class PromptService:
             '/enhanced_prompt.v1.PromptService/Prewarm',
             enhanced__prompt_dot_v1_dot_prompt__service__pb2.PrewarmRequest.SerializeToString,
             enhanced__prompt_dot_v1_dot_prompt__service__pb2.PrewarmResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyIntent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.PromptService/ClassifyIntent',
+            enhanced__prompt_dot_v1_dot_prompt__service__pb2.ClassifyIntentRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_prompt__service__pb2.ClassifyIntentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OptimizePrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.PromptService/OptimizePrompt',
+            enhanced__prompt_dot_v1_dot_prompt__service__pb2.OptimizePromptRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_prompt__service__pb2.OptimizePromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateContent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/enhanced_prompt.v1.PromptService/GenerateContent',
+            enhanced__prompt_dot_v1_dot_prompt__service__pb2.GenerateContentRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_prompt__service__pb2.GenerateContentResponse.FromString,
             options,
             channel_credentials,
             insecure,

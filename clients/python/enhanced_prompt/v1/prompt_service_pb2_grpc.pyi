@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from enhanced_prompt.v1 import chat_pb2 as _chat_pb2
 from enhanced_prompt.v1 import prompt_service_pb2 as _prompt_service_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -48,6 +49,14 @@ class PromptServiceStub:
     `cancelled`. A failed turn ends the call with its status. It is the same turn that Ask makes:
     it can be watched and cancelled, and a request_id joins it.
     """
+    Chat: _grpc.StreamStreamMultiCallable[_chat_pb2.ChatRequest, _chat_pb2.ChatResponse]
+    """Chat holds many turns on one stream. The client's first frame is `setup`, and the server's
+    first is `ready`. A failed turn is a frame and leaves the chat open; a broken protocol (a
+    prompt before setup, a frame without content) ends it with FAILED_PRECONDITION
+    (CHAT_PROTOCOL_BROKEN), silence of 60 s with ABORTED (CHAT_IDLE). Half-closing lets running and
+    waiting turns end, and then ends the chat with OK. Losing the stream loses no turn: WatchTurn
+    attaches to it. Browsers, which cannot stream to a server, have Ask, WatchTurn and CancelTurn.
+    """
     WatchTurn: _grpc.UnaryStreamMultiCallable[_prompt_service_pb2.WatchTurnRequest, _prompt_service_pb2.WatchTurnResponse]
     """WatchTurn attaches to a turn, running or ended, from a place in its log. Frames, order and
     ending are those of Ask. On an attempt that was superseded it goes on from sequence 1 of the
@@ -64,6 +73,19 @@ class PromptServiceStub:
     """Prewarm makes the next question fast: agent, database, catalogue, model connections and, when
     named, the conversation's memory. Cheap when all is warm. It never fails for a part that could
     not be warmed: the part says so.
+    """
+    ClassifyIntent: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.ClassifyIntentRequest, _prompt_service_pb2.ClassifyIntentResponse]
+    """ClassifyIntent says what a prompt is after. Without a model the embedded engine says it."""
+    OptimizePrompt: _grpc.UnaryUnaryMultiCallable[_prompt_service_pb2.OptimizePromptRequest, _prompt_service_pb2.OptimizePromptResponse]
+    """OptimizePrompt makes a prompt better, with confidence, and says what it changed and why. It
+    asks nothing. Without a model the embedded engine fills in what the question leaves open.
+    """
+    GenerateContent: _grpc.UnaryStreamMultiCallable[_prompt_service_pb2.GenerateContentRequest, _prompt_service_pb2.GenerateContentResponse]
+    """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
+    looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+    last, with the whole text; a stream that ends with OK and without it was cut. Fails with
+    NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
+    (MODEL_UNAVAILABLE).
     """
 
 @_typing.type_check_only
@@ -86,6 +108,14 @@ class PromptServiceAsyncStub(PromptServiceStub):
     `cancelled`. A failed turn ends the call with its status. It is the same turn that Ask makes:
     it can be watched and cancelled, and a request_id joins it.
     """
+    Chat: _aio.StreamStreamMultiCallable[_chat_pb2.ChatRequest, _chat_pb2.ChatResponse]  # type: ignore[assignment]
+    """Chat holds many turns on one stream. The client's first frame is `setup`, and the server's
+    first is `ready`. A failed turn is a frame and leaves the chat open; a broken protocol (a
+    prompt before setup, a frame without content) ends it with FAILED_PRECONDITION
+    (CHAT_PROTOCOL_BROKEN), silence of 60 s with ABORTED (CHAT_IDLE). Half-closing lets running and
+    waiting turns end, and then ends the chat with OK. Losing the stream loses no turn: WatchTurn
+    attaches to it. Browsers, which cannot stream to a server, have Ask, WatchTurn and CancelTurn.
+    """
     WatchTurn: _aio.UnaryStreamMultiCallable[_prompt_service_pb2.WatchTurnRequest, _prompt_service_pb2.WatchTurnResponse]  # type: ignore[assignment]
     """WatchTurn attaches to a turn, running or ended, from a place in its log. Frames, order and
     ending are those of Ask. On an attempt that was superseded it goes on from sequence 1 of the
@@ -102,6 +132,19 @@ class PromptServiceAsyncStub(PromptServiceStub):
     """Prewarm makes the next question fast: agent, database, catalogue, model connections and, when
     named, the conversation's memory. Cheap when all is warm. It never fails for a part that could
     not be warmed: the part says so.
+    """
+    ClassifyIntent: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.ClassifyIntentRequest, _prompt_service_pb2.ClassifyIntentResponse]  # type: ignore[assignment]
+    """ClassifyIntent says what a prompt is after. Without a model the embedded engine says it."""
+    OptimizePrompt: _aio.UnaryUnaryMultiCallable[_prompt_service_pb2.OptimizePromptRequest, _prompt_service_pb2.OptimizePromptResponse]  # type: ignore[assignment]
+    """OptimizePrompt makes a prompt better, with confidence, and says what it changed and why. It
+    asks nothing. Without a model the embedded engine fills in what the question leaves open.
+    """
+    GenerateContent: _aio.UnaryStreamMultiCallable[_prompt_service_pb2.GenerateContentRequest, _prompt_service_pb2.GenerateContentResponse]  # type: ignore[assignment]
+    """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
+    looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+    last, with the whole text; a stream that ends with OK and without it was cut. Fails with
+    NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
+    (MODEL_UNAVAILABLE).
     """
 
 class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -132,6 +175,20 @@ class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
         """Answer asks one question and returns the closing frame of its turn only: `completed` or
         `cancelled`. A failed turn ends the call with its status. It is the same turn that Ask makes:
         it can be watched and cancelled, and a request_id joins it.
+        """
+
+    @_abc_1.abstractmethod
+    def Chat(
+        self,
+        request_iterator: _MaybeAsyncIterator[_chat_pb2.ChatRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_chat_pb2.ChatResponse], _abc.AsyncIterator[_chat_pb2.ChatResponse]]:
+        """Chat holds many turns on one stream. The client's first frame is `setup`, and the server's
+        first is `ready`. A failed turn is a frame and leaves the chat open; a broken protocol (a
+        prompt before setup, a frame without content) ends it with FAILED_PRECONDITION
+        (CHAT_PROTOCOL_BROKEN), silence of 60 s with ABORTED (CHAT_IDLE). Half-closing lets running and
+        waiting turns end, and then ends the chat with OK. Losing the stream loses no turn: WatchTurn
+        attaches to it. Browsers, which cannot stream to a server, have Ask, WatchTurn and CancelTurn.
         """
 
     @_abc_1.abstractmethod
@@ -167,6 +224,37 @@ class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
         """Prewarm makes the next question fast: agent, database, catalogue, model connections and, when
         named, the conversation's memory. Cheap when all is warm. It never fails for a part that could
         not be warmed: the part says so.
+        """
+
+    @_abc_1.abstractmethod
+    def ClassifyIntent(
+        self,
+        request: _prompt_service_pb2.ClassifyIntentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_prompt_service_pb2.ClassifyIntentResponse, _abc.Awaitable[_prompt_service_pb2.ClassifyIntentResponse]]:
+        """ClassifyIntent says what a prompt is after. Without a model the embedded engine says it."""
+
+    @_abc_1.abstractmethod
+    def OptimizePrompt(
+        self,
+        request: _prompt_service_pb2.OptimizePromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_prompt_service_pb2.OptimizePromptResponse, _abc.Awaitable[_prompt_service_pb2.OptimizePromptResponse]]:
+        """OptimizePrompt makes a prompt better, with confidence, and says what it changed and why. It
+        asks nothing. Without a model the embedded engine fills in what the question leaves open.
+        """
+
+    @_abc_1.abstractmethod
+    def GenerateContent(
+        self,
+        request: _prompt_service_pb2.GenerateContentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_prompt_service_pb2.GenerateContentResponse], _abc.AsyncIterator[_prompt_service_pb2.GenerateContentResponse]]:
+        """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
+        looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+        last, with the whole text; a stream that ends with OK and without it was cut. Fails with
+        NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
+        (MODEL_UNAVAILABLE).
         """
 
 def add_PromptServiceServicer_to_server(servicer: PromptServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,6 +25,9 @@ class FieldLimits(_message.Message):
 
     An empty string, an empty list and an absent message count as "not set" and pass, unless the
     field is marked `(google.api.field_behavior) = REQUIRED` or has `min_length` or `min_items`.
+    Fields marked OUTPUT_ONLY are ignored in requests and never checked. An enum value that this
+    contract does not define is refused wherever a client sends it.
+
     On a repeated field every limit but `min_items`, `max_items` and `max_bytes` holds for each
     element; on a map it holds for each value. A broken limit is INVALID_ARGUMENT with one
     `BadRequest.FieldViolation` a field and reason ERROR_REASON_LIMIT_EXCEEDED (lengths, ranges,
