@@ -30,8 +30,9 @@ format: setup ## Rewrite files into the project's format
 	@$(VENV) -m ruff format --quiet .
 	@if [ -f buf.yaml ]; then .venv/bin/buf format -w; fi
 
-gen: setup ## Generate the Python stubs from protos/
+gen: setup ## Generate stubs from protos/ and the table of settings
 	@$(VENV) scripts/gen.py </dev/null
+	@$(VENV) scripts/settings_doc.py </dev/null
 
 bench: services ## Measure, and print one table (ARGS=--write keeps it in docs/)
 	@$(VENV) -m tests.bench $(ARGS) </dev/null
