@@ -1,1 +1,101 @@
-"""Enhanced Prompt Service: typed stubs and client."""
+"""Ask what cameras saw: the client of Enhanced Prompt Service.
+
+    from enhanced_prompt import Client
+
+    with Client() as client:
+        print(client.answer("how many people came in this morning?").response)
+
+`AsyncClient` is the same for asyncio. Messages are those of `enhanced_prompt.v1`, the contract's
+generated stubs; the ones that calls take and give are here under their own names. Everything that
+a call raises is an `EnhancedPromptError`; `enhanced_prompt.errors` draws the tree.
+"""
+
+from . import errors
+from ._async_client import AsyncClient
+from ._async_turn import AsyncTurnStream
+from ._client import Client
+from ._frames import (
+    AgentStarted,
+    Cancelled,
+    ClosingFrame,
+    Completed,
+    EvidenceFound,
+    Failed,
+    Frame,
+    Reset,
+    Started,
+    TextDelta,
+    TextWithdrawn,
+    Thinking,
+    ToolFinished,
+    ToolStarted,
+    UnknownFrame,
+)
+from ._health import HealthStatus
+from ._ingest import IngestOutcome, Rejected
+from ._options import DEFAULT_TARGET, ClientOptions, Keepalive, Retry, Timeouts
+from ._requests import AnswerOptions, AskOptions, EventQuery
+from ._turn_stream import TurnStream
+from ._version import __version__
+from .errors import (
+    ConnectionFailed,
+    EnhancedPromptError,
+    FieldViolation,
+    StreamCut,
+)
+from .v1.answers_pb2 import Evidence, PromptResponse
+from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
+from .v1.events_pb2 import Coverage, CoverageState, Event
+from .v1.history_service_pb2 import Conversation, ConversationSummary
+from .v1.site_service_pb2 import Camera, Site, Zone
+
+__all__ = [
+    "DEFAULT_TARGET",
+    "AgentStarted",
+    "AnswerOptions",
+    "AskOptions",
+    "AsyncClient",
+    "AsyncTurnStream",
+    "Camera",
+    "CameraStatus",
+    "Cancelled",
+    "Client",
+    "ClientOptions",
+    "ClosingFrame",
+    "Completed",
+    "ConnectionFailed",
+    "Conversation",
+    "ConversationSummary",
+    "CountEventsResponse",
+    "Coverage",
+    "CoverageState",
+    "EnhancedPromptError",
+    "Event",
+    "EventQuery",
+    "Evidence",
+    "EvidenceFound",
+    "Failed",
+    "FieldViolation",
+    "Frame",
+    "HealthStatus",
+    "IngestOutcome",
+    "Keepalive",
+    "PromptResponse",
+    "Rejected",
+    "Reset",
+    "Retry",
+    "Site",
+    "Started",
+    "StreamCut",
+    "TextDelta",
+    "TextWithdrawn",
+    "Thinking",
+    "Timeouts",
+    "ToolFinished",
+    "ToolStarted",
+    "TurnStream",
+    "UnknownFrame",
+    "Zone",
+    "__version__",
+    "errors",
+]

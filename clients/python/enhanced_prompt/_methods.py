@@ -1,0 +1,87 @@
+"""The calls of the contract that this client makes, as data: both transports read the same table.
+
+A test holds the paths and types against the descriptors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.wrappers_pb2 import Int32Value, StringValue
+
+from .v1 import event_service_pb2 as events
+from .v1 import history_service_pb2 as history
+from .v1 import prompt_service_pb2 as prompt
+from .v1 import site_service_pb2 as site
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[RequestT, ResponseT]):
+    """An RPC: its path and its message types."""
+
+    path: str
+    request: type[RequestT]
+    response: type[ResponseT]
+
+
+def _prompt(name: str) -> str:
+    return f"/enhanced_prompt.v1.PromptService/{name}"
+
+
+def _events(name: str) -> str:
+    return f"/enhanced_prompt.v1.EventService/{name}"
+
+
+def _history(name: str) -> str:
+    return f"/enhanced_prompt.v1.HistoryService/{name}"
+
+
+def _site(name: str) -> str:
+    return f"/enhanced_prompt.v1.SiteService/{name}"
+
+
+ASK: Final = Method(_prompt("Ask"), prompt.AskRequest, prompt.AskResponse)
+ANSWER: Final = Method(_prompt("Answer"), prompt.AnswerRequest, prompt.AnswerResponse)
+PREWARM: Final = Method(_prompt("Prewarm"), prompt.PrewarmRequest, prompt.PrewarmResponse)
+
+GET_CONVERSATION: Final = Method(
+    _history("GetConversation"), history.GetConversationRequest, history.GetConversationResponse
+)
+LIST_CONVERSATIONS: Final = Method(
+    _history("ListConversations"),
+    history.ListConversationsRequest,
+    history.ListConversationsResponse,
+)
+
+INGEST_EVENTS: Final = Method(
+    _events("IngestEvents"), events.IngestEventsRequest, events.IngestEventsResponse
+)
+BATCH_INGEST_EVENTS: Final = Method(
+    _events("BatchIngestEvents"),
+    events.BatchIngestEventsRequest,
+    events.BatchIngestEventsResponse,
+)
+LIST_EVENTS: Final = Method(
+    _events("ListEvents"), events.ListEventsRequest, events.ListEventsResponse
+)
+GET_EVENT: Final = Method(_events("GetEvent"), events.GetEventRequest, events.GetEventResponse)
+COUNT_EVENTS: Final = Method(
+    _events("CountEvents"), events.CountEventsRequest, events.CountEventsResponse
+)
+LIST_CAMERAS: Final = Method(
+    _events("ListCameras"), events.ListCamerasRequest, events.ListCamerasResponse
+)
+
+PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResponse)
+GET_SITE: Final = Method(_site("GetSite"), site.GetSiteRequest, site.GetSiteResponse)
+LIST_SITES: Final = Method(_site("ListSites"), site.ListSitesRequest, site.ListSitesResponse)
+
+# grpc.health.v1 without its package, which a plain install does not have: HealthCheckRequest is
+# one string in field 1 and HealthCheckResponse one enum in field 1, which on the wire are what the
+# well-known wrappers are.
+HEALTH: Final = Method("/grpc.health.v1.Health/Check", StringValue, Int32Value)

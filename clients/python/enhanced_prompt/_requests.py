@@ -1,0 +1,266 @@
+"""From keyword arguments to request messages. Instants must be aware datetimes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, TypedDict
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from .v1.common_pb2 import TimeRange
+from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
+from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
+from .v1.history_service_pb2 import ListConversationsRequest
+from .v1.prompt_service_pb2 import AnswerRequest, AskRequest
+from .v1.turns_pb2 import Detail, FrameKind, OnDisconnect, QuestionFilter
+
+DetailName = Literal["answer", "reasoning"]
+OnDisconnectName = Literal["continue", "cancel"]
+FrameKindName = Literal[
+    "reset",
+    "started",
+    "agent_started",
+    "thinking",
+    "tool_started",
+    "tool_finished",
+    "text_delta",
+    "text_withdrawn",
+    "evidence",
+    "completed",
+    "failed",
+    "cancelled",
+]
+OrderName = Literal["oldest", "newest", "longest", "best_match"]
+GroupByName = Literal[
+    "camera",
+    "site",
+    "zone",
+    "event_type",
+    "label",
+    "sub_label",
+    "local_hour",
+    "local_date",
+    "hour_of_day",
+    "weekday",
+]
+
+
+class AnswerOptions(TypedDict, total=False):
+    """What a question may carry besides its text. All of it narrows or places the question."""
+
+    conversation_id: str
+    """Continue this conversation, or begin it under this id. Default: a new one."""
+
+    cameras: Sequence[str]
+    """Only these camera ids."""
+
+    sites: Sequence[str]
+    """Only these site ids."""
+
+    event_types: Sequence[str]
+    """Only these event types."""
+
+    since: datetime
+    """Only events that begin at or after this instant."""
+
+    until: datetime
+    """Only events that begin before this instant."""
+
+    min_confidence: float
+    """Only events that are at least this certain, 0 to 1."""
+
+    time_zone: str
+    """IANA zone in which "today" and clock times are meant. Default: that of the cameras."""
+
+    as_of: datetime
+    """The present that the question is asked from. Default: now on the site's clock."""
+
+    model: str
+    """One of the server's configured models. Default: the configured order."""
+
+    on_disconnect: OnDisconnectName
+    """What losing this reader means for the turn. Default: "continue"."""
+
+    request_id: str
+    """Makes the question idempotent for 24 hours. Default: a new UUID."""
+
+    timeout: float | None
+    """Seconds for the whole call, None for no deadline. Default: the client's."""
+
+
+class AskOptions(AnswerOptions, total=False):
+    """What a streamed question may carry."""
+
+    detail: DetailName
+    """"answer" (the default): text and evidence. "reasoning": agent, tools and thinking too."""
+
+    frame_kinds: Sequence[FrameKindName]
+    """Exactly these kinds of frames, instead of a detail. Closing frames come always."""
+
+
+class EventQuery(TypedDict, total=False):
+    """Which events are meant. What is left out narrows nothing; lists are alternatives."""
+
+    since: datetime
+    """Began at or after this instant."""
+
+    until: datetime
+    """Began before this instant."""
+
+    cameras: Sequence[str]
+    """Camera ids."""
+
+    sites: Sequence[str]
+    """Site ids."""
+
+    zones: Sequence[str]
+    """Zone ids, of which an event must touch one."""
+
+    event_types: Sequence[str]
+    """Event types."""
+
+    labels: Sequence[str]
+    """Labels."""
+
+    text: str
+    """Words to find in descriptions, labels and types."""
+
+    min_confidence: float
+    """At least this certain, 0 to 1."""
+
+    min_duration: float
+    """At least this long, seconds."""
+
+    max_duration: float
+    """At most this long, seconds."""
+
+    as_of: datetime
+    """Nothing that began at or after this instant."""
+
+
+def timestamp(instant: datetime) -> Timestamp:
+    """A datetime on the wire. Raises ValueError for a naive one: it could mean any zone."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant.isoformat()} has no time zone; an aware datetime is needed")
+    found = Timestamp()
+    found.FromDatetime(instant)
+    return found
+
+
+def time_range(since: datetime | None, until: datetime | None) -> TimeRange | None:
+    """A range, open on the sides that are None; None where both are."""
+    if since is None and until is None:
+        return None
+    return TimeRange(
+        start_time=None if since is None else timestamp(since),
+        end_time=None if until is None else timestamp(until),
+    )
+
+
+def ask_request(query: str, request_id: str, options: AskOptions) -> AskRequest:
+    """Ask's request."""
+    return AskRequest(
+        query=query,
+        conversation_id=options.get("conversation_id", ""),
+        request_id=request_id,
+        detail=Detail.Value(f"DETAIL_{options.get('detail', 'unspecified').upper()}"),
+        frame_kinds=[
+            FrameKind.Value(f"FRAME_KIND_{kind.upper()}") for kind in options.get("frame_kinds", ())
+        ],
+        on_disconnect=_on_disconnect(options),
+        filter=_question_filter(options),
+        time_zone=options.get("time_zone", ""),
+        as_of=_optional(options.get("as_of")),
+        model=options.get("model", ""),
+    )
+
+
+def answer_request(query: str, request_id: str, options: AnswerOptions) -> AnswerRequest:
+    """Answer's request."""
+    return AnswerRequest(
+        query=query,
+        conversation_id=options.get("conversation_id", ""),
+        request_id=request_id,
+        on_disconnect=_on_disconnect(options),
+        filter=_question_filter(options),
+        time_zone=options.get("time_zone", ""),
+        as_of=_optional(options.get("as_of")),
+        model=options.get("model", ""),
+    )
+
+
+def list_events_request(
+    query: EventQuery, order: OrderName | None, page_size: int
+) -> ListEventsRequest:
+    """The first page of ListEvents."""
+    return ListEventsRequest(
+        filter=_event_filter(query),
+        order=EventOrder.Value(f"EVENT_ORDER_{(order or 'unspecified').upper()}"),
+        page_size=page_size,
+    )
+
+
+def count_events_request(
+    query: EventQuery, group_by: Sequence[GroupByName], limit: int
+) -> CountEventsRequest:
+    """CountEvents' request."""
+    return CountEventsRequest(
+        filter=_event_filter(query),
+        group_by=[EventGroupBy.Value(f"EVENT_GROUP_BY_{key.upper()}") for key in group_by],
+        limit=limit,
+    )
+
+
+def list_cameras_request(
+    sites: Sequence[str], as_of: datetime | None, page_size: int
+) -> ListCamerasRequest:
+    """The first page of ListCameras."""
+    return ListCamerasRequest(sites=sites, as_of=_optional(as_of), page_size=page_size)
+
+
+def list_conversations_request(
+    active_since: datetime | None, active_until: datetime | None, page_size: int
+) -> ListConversationsRequest:
+    """The first page of ListConversations."""
+    return ListConversationsRequest(
+        active_range=time_range(active_since, active_until), page_size=page_size
+    )
+
+
+def _on_disconnect(options: AnswerOptions) -> OnDisconnect.ValueType:
+    name = options.get("on_disconnect", "unspecified")
+    return OnDisconnect.Value(f"ON_DISCONNECT_{name.upper()}")
+
+
+def _question_filter(options: AnswerOptions) -> QuestionFilter | None:
+    found = QuestionFilter(
+        cameras=options.get("cameras", ()),
+        sites=options.get("sites", ()),
+        event_types=options.get("event_types", ()),
+        time_range=time_range(options.get("since"), options.get("until")),
+        min_confidence=options.get("min_confidence"),
+    )
+    return found if found.ByteSize() else None
+
+
+def _event_filter(query: EventQuery) -> EventFilter | None:
+    window = time_range(query.get("since"), query.get("until"))
+    found = EventFilter(
+        windows=[] if window is None else [window],
+        cameras=query.get("cameras", ()),
+        sites=query.get("sites", ()),
+        zones=query.get("zones", ()),
+        event_types=query.get("event_types", ()),
+        labels=query.get("labels", ()),
+        text=query.get("text", ""),
+        min_confidence=query.get("min_confidence"),
+        min_duration_seconds=query.get("min_duration"),
+        max_duration_seconds=query.get("max_duration"),
+        as_of=_optional(query.get("as_of")),
+    )
+    return found if found.ByteSize() else None
+
+
+def _optional(instant: datetime | None) -> Timestamp | None:
+    return None if instant is None else timestamp(instant)

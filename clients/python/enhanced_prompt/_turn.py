@@ -1,0 +1,211 @@
+"""Reading a turn, without any input or output: what to call, what a message means, when to stop.
+
+Both clients drive the same `TurnFlow`: open `call()`, give each message to `take()`, and when the
+stream ends ask `after()` whether to wait and open `call()` again, to return, or (it raises) to
+give up. Attaching again after a cut belongs here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import grpc
+
+from ._frames import (
+    Cancelled,
+    ClosingFrame,
+    Completed,
+    Failed,
+    Frame,
+    Reset,
+    Started,
+    TextDelta,
+    TextWithdrawn,
+    frame_of,
+)
+from ._methods import ASK, Method
+from ._options import Retry
+from .errors import EnhancedPromptError, StreamCut
+from .v1.answers_pb2 import PromptResponse
+from .v1.prompt_service_pb2 import AskRequest, AskResponse, WatchTurnResponse
+from .v1.turns_pb2 import TurnFrame
+
+TurnMessage: TypeAlias = AskResponse | WatchTurnResponse
+
+# What a connection that broke looks like, when no server said why.
+_BROKEN = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.CANCELLED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCall:
+    """A stream of a turn's frames to open."""
+
+    method: Method[AskRequest, AskResponse]
+    request: AskRequest
+    deadline: float | None
+
+
+class TurnFlow:
+    """One reader of one turn."""
+
+    def __init__(self, request: AskRequest, *, deadline: float | None, retry: Retry) -> None:
+        self._request = request
+        self._deadline = deadline
+        self._retry = retry
+        self._tries = 0
+        self.turn_id = ""
+        self.conversation_id = request.conversation_id
+        self.attempt = 0
+        self.last_sequence = 0
+        self.closing: ClosingFrame | None = None
+        self._text: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The text so far, without what was withdrawn."""
+        return "".join(self._text)
+
+    @property
+    def request_id(self) -> str:
+        """What the question was asked with."""
+        return self._request.request_id
+
+    @property
+    def response(self) -> PromptResponse:
+        """The answer, or what there was of it when somebody stopped the turn.
+
+        Raises the turn's error where it failed, RuntimeError while it has not ended.
+        """
+        match self.closing:
+            case Completed(response=response) | Cancelled(response=response):
+                return response
+            case Failed(error=error):
+                raise error
+            case None:
+                raise RuntimeError("the turn has not ended: read it to its end first")
+
+    def call(self) -> TurnCall:
+        """The stream to open now."""
+        self._tries += 1
+        return TurnCall(ASK, self._request, self._deadline)
+
+    def take(self, message: TurnMessage) -> Frame | None:
+        """The frame in a message; None for what is no frame, or was seen before.
+
+        Raises StreamCut when a frame between the last one and this one is missing.
+        """
+        if message.WhichOneof("frame") != "turn" or self.closing is not None:
+            return None
+        raw = message.turn
+        self.turn_id = raw.turn_id
+        if raw.sequence and not self._follows(raw):
+            return None
+        frame = frame_of(raw)
+        match frame:
+            case Started(conversation_id=conversation_id):
+                self.conversation_id = conversation_id
+            case TextDelta(text=text):
+                self._text.append(text)
+            case Reset() | TextWithdrawn():
+                self._text.clear()
+            case Completed() | Cancelled():
+                self.conversation_id = frame.response.conversation_id or self.conversation_id
+                self.closing = frame
+            case Failed():
+                self.closing = frame
+            case _:
+                pass
+        return frame
+
+    def after(self, error: EnhancedPromptError | None, draw: float) -> float | None:
+        """What the end of a stream means: seconds to wait before `call()`, or None at the end.
+
+        `error` is the status that it ended with, None for OK; `draw` is uniform in 0..1. Raises
+        the turn's own error, StreamCut, or `error`.
+        """
+        match self.closing:
+            case Failed(error=failure):
+                raise failure from error
+            case Completed() | Cancelled():
+                return None  # whatever happened to the connection after it is of no interest
+            case None:
+                pass
+        if error is not None and error.retryable and not self.turn_id:
+            wait = self._retry.wait(self._tries, error.retry_after, draw)
+            if wait is not None:
+                return wait
+        if isinstance(error, StreamCut):
+            raise error
+        if error is None or (self.turn_id and not error.reason and error.code in _BROKEN):
+            raise self._cut("it ended without a closing frame", error) from error
+        raise error
+
+    def _follows(self, raw: TurnFrame) -> bool:
+        """Notes a frame's place; False for one that was seen. Raises StreamCut at a gap."""
+        place, last = (raw.attempt, raw.sequence), (self.attempt, self.last_sequence)
+        if place <= last:
+            return False
+        expected = self.last_sequence if raw.attempt == self.attempt else 0
+        if raw.previous_sequence != expected:
+            raise self._cut(
+                f"frame {raw.sequence} follows {raw.previous_sequence}, not {expected}", None
+            )
+        self.attempt, self.last_sequence = place
+        return True
+
+    def _cut(self, why: str, error: EnhancedPromptError | None) -> StreamCut:
+        cut = StreamCut(
+            f"the stream of turn {self.turn_id or '(not begun)'} was cut: {why}"
+            + (f" ({error.message})" if error is not None else ""),
+            request_id=error.request_id if error is not None else "",
+        )
+        cut.turn_id, cut.attempt = self.turn_id, self.attempt
+        cut.last_sequence, cut.turn_request_id = self.last_sequence, self.request_id
+        return cut
+
+
+class TextView:
+    """A turn's text as a sequence of pieces to print, where nothing printed can be taken back.
+
+    After a withdrawal, what repeats the text already printed is not printed again; where the new
+    text goes another way, it is printed whole after an empty line. `PromptResponse.response` is
+    the answer's text in any case.
+    """
+
+    def __init__(self) -> None:
+        self._shown: list[str] = []  # since the last empty line
+        self._again: str | None = None  # the new text, while it may still repeat what is shown
+
+    def take(self, frame: Frame) -> str:
+        """What to print for a frame: "" for nothing."""
+        match frame:
+            case Reset() | TextWithdrawn():
+                self._again = ""
+                return ""
+            case TextDelta(text=text):
+                if self._again is not None:
+                    return self._compare(self._again + text, complete=False)
+                self._shown.append(text)
+                return text
+            case Completed(response=response) | Cancelled(response=response):
+                # A replayed answer comes without deltas, and a withdrawn one perhaps without more.
+                return self._compare(response.response, complete=True)
+            case _:
+                return ""
+
+    def _compare(self, text: str, *, complete: bool) -> str:
+        shown = "".join(self._shown)
+        if shown.startswith(text) and not (complete and text != shown):
+            self._again = text if text != shown else None
+            return ""
+        self._again = None
+        self._shown = [text]
+        return text[len(shown) :] if text.startswith(shown) else "\n\n" + text
