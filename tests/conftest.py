@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ["tests.support.databases"]
+
 REQUIRE_ALL = os.environ.get("EPS_REQUIRE_ALL") == "1"
 
 

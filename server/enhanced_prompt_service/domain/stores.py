@@ -8,7 +8,7 @@ bound to the caller and the arguments they came from; a foreign or broken one ra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -51,8 +51,45 @@ class CoverageSpan:
     interval: Interval
 
 
+class EventReader(Protocol):
+    """Questions to one snapshot of the events; the methods mean what those of `EventStore` do."""
+
+    def get(self, event_id: str) -> Event: ...
+
+    def page(
+        self,
+        selection: Selection,
+        *,
+        order: Order = Order.NEWEST,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Event]: ...
+
+    def totals(self, selection: Selection) -> Totals: ...
+
+    def grouped(
+        self, selection: Selection, by: Sequence[GroupBy], *, limit: int | None = None
+    ) -> list[GroupRow]: ...
+
+    def coverage(
+        self, window: Interval, cameras: frozenset[str] | None = None
+    ) -> list[CoverageSpan]: ...
+
+    def coverage_known(self) -> dict[str, Interval]: ...
+
+    def camera_states(self, at: datetime) -> dict[str, Coverage]: ...
+
+
 class EventStore(Protocol):
     """Events, coverage, and what the engine asks of them."""
+
+    async def snapshot(self, caller: Caller, ask: Callable[[EventReader], T]) -> T:
+        """Answer several questions from one snapshot, in one go: cheaper than one by one.
+
+        `ask` is a plain function of the reader. It may run in another thread, and twice: it must
+        only read, and change nothing else.
+        """
+        ...
 
     async def ingest(self, caller: Caller, events: Sequence[Event]) -> list[Ingested]:
         """Store a batch in one transaction, one outcome an event in its order.

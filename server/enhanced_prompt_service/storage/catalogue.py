@@ -1,0 +1,142 @@
+"""Sites as declared, and the catalogue: what they and the events name."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, Integer, SmallInteger, cast, select, union
+
+from ..domain.catalogue import Camera, Catalogue, Site
+from ..domain.errors import Conflict, NotFound, Reason
+from ..domain.identity import Caller
+from ..domain.stores import Page
+from . import codec, dialects, event_sums, page_tokens, tenancy
+from .instants import DAY, MINUTE
+from .local_time import LocalTimes
+from .tables import coverage_cameras, event_hours, events, kinds, sites
+
+_MOST = 1000
+_FAR_DAYS = 800_000  # shifts every instant past 1970, so that division rounds down
+
+
+def put(
+    connection: Connection,
+    tenant: str,
+    site: Site,
+    etag: str,
+    *,
+    default_zone: str,
+    clock: LocalTimes,
+) -> Site:
+    """Create or replace a site; its events follow when its clock is another now."""
+    undeclared_zone = tenancy.lock(connection, tenant, default_zone).time_zone
+    mine = (sites.c.tenant == tenant, sites.c.site_id == site.site_id)
+    stored = connection.execute(select(sites.c.etag, sites.c.time_zone).where(*mine)).one_or_none()
+    if etag and (stored is None or stored.etag != etag):
+        raise Conflict("the site was changed meanwhile: get it again", reason=Reason.ETAG_MISMATCH)
+    document = codec.dump_site(site)
+    new_etag = hashlib.sha256(document.encode()).hexdigest()[:32]
+    values = {"time_zone": site.time_zone, "document": document, "etag": new_etag}
+    if stored is None:
+        connection.execute(sites.insert().values(tenant=tenant, site_id=site.site_id, **values))
+    else:
+        connection.execute(sites.update().where(*mine).values(**values))
+    if site.time_zone != (undeclared_zone if stored is None else stored.time_zone):
+        localise(connection, tenant, site.site_id, clock)
+    tenancy.changed(connection, tenant, catalogue=True)
+    return dataclasses.replace(site, etag=new_etag)
+
+
+def get(connection: Connection, tenant: str, site_id: str) -> Site:
+    """One declared site."""
+    row = connection.execute(
+        select(sites.c.document, sites.c.etag).where(
+            sites.c.tenant == tenant, sites.c.site_id == site_id
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("site", site_id, reason=Reason.SITE_NOT_FOUND)
+    return codec.load_site(row.document, row.etag)
+
+
+def page(
+    connection: Connection, key: bytes, caller: Caller, page_size: int, page_token: str
+) -> Page[Site]:
+    """Declared sites by id."""
+    arguments: Mapping[str, object] = {"list": "sites"}
+    size = max(1, min(page_size, _MOST))
+    query = select(sites).where(sites.c.tenant == caller.tenant)
+    if page_token:
+        (after,) = page_tokens.read(key, caller, arguments, page_token)
+        query = query.where(sites.c.site_id > after)
+    rows = connection.execute(query.order_by(sites.c.site_id).limit(size + 1)).all()
+    token = ""
+    if len(rows) > size:
+        token = page_tokens.make(key, caller, arguments, [rows[size - 1].site_id])
+    return Page(tuple(codec.load_site(row.document, row.etag) for row in rows[:size]), token)
+
+
+def load(connection: Connection, tenant: str, version: int, default_zone: str) -> Catalogue:
+    """Declared sites, and bare entries for the sites and cameras that only events name."""
+    declared = {
+        row.site_id: codec.load_site(row.document, row.etag)
+        for row in connection.execute(select(sites).where(sites.c.tenant == tenant))
+    }
+    named = connection.execute(
+        union(
+            select(kinds.c.site, kinds.c.camera_id).where(
+                kinds.c.tenant == tenant, kinds.c.matches > 0
+            ),
+            select(coverage_cameras.c.site, coverage_cameras.c.camera_id).where(
+                coverage_cameras.c.tenant == tenant
+            ),
+        )
+    )
+    bare: dict[str, list[str]] = {}
+    for site_id, camera_id in named:
+        bare.setdefault(site_id, []).append(camera_id)
+    for site_id, cameras in bare.items():
+        site = declared.get(site_id) or Site(site_id, default_zone)
+        known = {camera.camera_id for camera in site.cameras}
+        more = tuple(Camera(one) for one in sorted(cameras) if one not in known)
+        declared[site_id] = dataclasses.replace(site, cameras=(*site.cameras, *more))
+    return Catalogue(tuple(declared[one] for one in sorted(declared)), str(version))
+
+
+def localise(connection: Connection, tenant: str, site_id: str, clock: LocalTimes) -> None:
+    """Compute the local columns of a site's events anew."""
+    kind_ids = list(
+        connection.execute(
+            select(kinds.c.kind_id).where(kinds.c.tenant == tenant, kinds.c.site == site_id)
+        ).scalars()
+    )
+    if not kind_ids:
+        return
+    hours = connection.execute(
+        select(event_hours.c.hour)
+        .where(
+            event_hours.c.tenant == tenant,
+            dialects.among(connection, event_hours.c.kind_id, kind_ids),
+        )
+        .distinct()
+    ).scalars()
+    for span in clock.spans(hours):
+        far = events.c.start_us + (span.offset_us + _FAR_DAYS * DAY)
+        day = far // DAY
+        connection.execute(
+            events.update()
+            .where(
+                events.c.tenant == tenant,
+                dialects.among(connection, events.c.kind_id, kind_ids),
+                events.c.start_us >= span.start_us,
+                events.c.start_us < span.end_us,
+            )
+            .values(
+                local_day=cast(day - _FAR_DAYS, Integer),
+                local_minute=cast(far % DAY // MINUTE, SmallInteger),
+                local_weekday=cast((day - _FAR_DAYS + 3 + 7 * DAY) % 7 + 1, SmallInteger),
+            )
+        )
+    event_sums.renew_kinds(connection, tenant, kind_ids)

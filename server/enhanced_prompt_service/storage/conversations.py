@@ -1,0 +1,132 @@
+"""Conversations, read back from their turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select
+
+from ..domain.answers import PromptResponse
+from ..domain.conversations import Conversation, ConversationSummary, Message, Role
+from ..domain.errors import NotFound, Reason
+from ..domain.identity import Caller
+from ..domain.stores import Page
+from ..domain.turns import TurnState
+from . import codec, page_tokens
+from .instants import from_us
+from .tables import conversations, turns
+from .words import storable
+
+_MOST = 1000
+
+
+def get(connection: Connection, caller: Caller, conversation_id: str) -> Conversation:
+    """The whole conversation: messages and responses of its turns that have a response."""
+    row = connection.execute(
+        select(conversations).where(
+            conversations.c.tenant == caller.tenant,
+            conversations.c.user_id == caller.user,
+            conversations.c.conversation_id == storable(conversation_id),
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("conversation", conversation_id, reason=Reason.CONVERSATION_NOT_FOUND)
+    stored = connection.execute(
+        select(
+            turns.c.turn_id,
+            turns.c.conversation_turn,
+            turns.c.query,
+            turns.c.created_us,
+            turns.c.response,
+        )
+        .where(
+            turns.c.tenant == caller.tenant,
+            turns.c.user_id == caller.user,
+            turns.c.conversation_id == row.conversation_id,
+            turns.c.response.is_not(None),
+        )
+        .order_by(turns.c.conversation_turn)
+    )
+    messages: list[Message] = []
+    responses: list[PromptResponse] = []
+    for turn in stored:
+        response = codec.load_response(turn.response)
+        responses.append(response)
+        messages.append(
+            Message(
+                role=Role.USER,
+                content=codec.load_text(turn.query),
+                timestamp=from_us(turn.created_us),
+                turn_id=turn.turn_id,
+                conversation_turn=turn.conversation_turn,
+            )
+        )
+        messages.append(
+            Message(
+                role=Role.ASSISTANT,
+                content=response.answer.response,
+                timestamp=response.timestamp,
+                turn_id=turn.turn_id,
+                conversation_turn=turn.conversation_turn,
+                metadata=response.answer.metadata,
+            )
+        )
+    return Conversation(_summary(row), tuple(messages), tuple(responses))
+
+
+def page(
+    connection: Connection, key: bytes, caller: Caller, page_size: int, page_token: str
+) -> Page[ConversationSummary]:
+    """Newest activity first; ties by conversation_id."""
+    arguments: Mapping[str, object] = {"list": "conversations"}
+    size = max(1, min(page_size, _MOST))
+    column = conversations.c
+    query = select(conversations).where(
+        column.tenant == caller.tenant, column.user_id == caller.user
+    )
+    if page_token:
+        at, after = page_tokens.read(key, caller, arguments, page_token)
+        query = query.where(
+            column.last_activity_us <= at,
+            or_(column.last_activity_us < at, and_(column.conversation_id > after)),
+        )
+    rows = connection.execute(
+        query.order_by(column.last_activity_us.desc(), column.conversation_id).limit(size + 1)
+    ).all()
+    token = ""
+    if len(rows) > size:
+        last = rows[size - 1]
+        token = page_tokens.make(
+            key, caller, arguments, [last.last_activity_us, last.conversation_id]
+        )
+    return Page(tuple(_summary(row) for row in rows[:size]), token)
+
+
+def recent(
+    connection: Connection, caller: Caller, conversation_id: str, limit: int
+) -> list[PromptResponse]:
+    """The last completed turns, oldest first."""
+    found = connection.execute(
+        select(turns.c.response)
+        .where(
+            turns.c.tenant == caller.tenant,
+            turns.c.user_id == caller.user,
+            turns.c.conversation_id == storable(conversation_id),
+            turns.c.state == TurnState.COMPLETED.value,
+        )
+        .order_by(turns.c.conversation_turn.desc())
+        .limit(max(0, limit))
+    ).scalars()
+    return [codec.load_response(one) for one in found if one is not None][::-1]
+
+
+def _summary(row: Row[*tuple[Any, ...]]) -> ConversationSummary:
+    return ConversationSummary(
+        conversation_id=row.conversation_id,
+        user=row.user_id,
+        title=row.title,
+        created_at=from_us(row.created_us),
+        last_activity=from_us(row.last_activity_us),
+        turns=row.stored_turns,
+    )

@@ -1,0 +1,170 @@
+"""One database: opening it, transactions in it, closing it.
+
+    database = await Database.open("sqlite:///./.eps/eps.db")
+    await database.migrate()
+    rows = await database.read(lambda connection: connection.execute(...).all())
+
+A transaction's work is a plain function of a `Connection`. It may run more than once (after a
+deadlock, say), so it must not change anything but the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, select
+
+from . import migrate, tables
+from .failures import DatabaseClosed, Failure, classify, unavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+_ATTEMPTS = 5
+_PAGE_KEY = "page_token"
+
+
+class Backend(Protocol):
+    """How one kind of database runs work."""
+
+    dialect: str
+
+    async def read(self, work: Work[T]) -> T:
+        """Run work on one snapshot; nothing it writes stays."""
+        ...
+
+    async def write(self, work: Work[T], committing: Callable[[], None]) -> T:
+        """Run work and commit; `committing` is called when the outcome begins to be open."""
+        ...
+
+    async def exclusively(self, work: Work[None]) -> None:
+        """Run work while no other process does so: migrations."""
+        ...
+
+    async def close(self) -> None:
+        """Wait for what runs, then let go of every connection."""
+        ...
+
+
+class Database:
+    """Transactions on SQLite or PostgreSQL. Raises `Unavailable` whenever it is away."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._closed = False
+        self._page_key: bytes | None = None
+
+    @classmethod
+    async def open(cls, url: str) -> Database:
+        """Open `sqlite:///path`, `sqlite+aiosqlite:///path` or `postgresql://…`, and look at it.
+
+        A SQLite file and its folder are made where they are missing. Raises ValueError for other
+        addresses, Unavailable when the database cannot be reached.
+        """
+        scheme = url.partition(":")[0].partition("+")[0]
+        if scheme == "sqlite":
+            from .sqlite import SqliteBackend
+
+            backend: Backend = SqliteBackend(url)
+        elif scheme in ("postgresql", "postgres"):
+            from .postgres import PostgresBackend
+
+            backend = PostgresBackend(url)
+        else:
+            raise ValueError("the database's address begins with sqlite: or postgresql:")
+        database = cls(backend)
+        try:
+            await database.ping()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._backend.dialect
+
+    async def ping(self) -> None:
+        """Raises Unavailable when the database does not answer."""
+        await self.read(lambda connection: connection.execute(select(1)).scalar_one())
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date, alone among all processes; quick when they are."""
+        if not await self.read(migrate.up_to_date):
+            try:
+                await self._backend.exclusively(migrate.upgrade)
+            except Exception as error:
+                if classify(error) is Failure.BUG:
+                    raise
+                raise unavailable() from error
+
+    async def close(self) -> None:
+        """Wait for transactions that run, then close. Later work raises Unavailable."""
+        if not self._closed:
+            self._closed = True
+            await self._backend.close()
+
+    async def read(self, work: Work[T]) -> T:
+        """Run work on one snapshot of the database."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._check_open()
+                return await self._backend.read(work)
+            except Exception as error:
+                failure = classify(error)
+                if failure is Failure.BUG:
+                    raise
+                # A pooled connection that the server closed long ago shows only now.
+                again = failure is Failure.AGAIN or (failure is Failure.BROKEN and attempt == 0)
+                if not again or attempt == _ATTEMPTS - 1:
+                    raise unavailable() from error
+                await _pause(attempt)
+        raise AssertionError
+
+    async def write(self, work: Work[T]) -> T:
+        """Run work in a transaction of its own and commit it.
+
+        Conflicts with other transactions run it again. So does a connection lost before the
+        commit; one lost during it raises Unavailable, and nobody knows whether it was stored.
+        """
+        for attempt in range(_ATTEMPTS):
+            committing = False
+
+            def commit_begins() -> None:
+                nonlocal committing
+                committing = True
+
+            try:
+                self._check_open()
+                return await self._backend.write(work, commit_begins)
+            except Exception as error:
+                failure = classify(error)
+                last = attempt == _ATTEMPTS - 1
+                broken = failure is Failure.BROKEN and attempt == 0 and not committing
+                if failure is Failure.BUG or (failure is Failure.AGAIN and last):
+                    raise
+                if not (failure is Failure.AGAIN or broken):
+                    raise unavailable() from error
+                await _pause(attempt)
+        raise AssertionError
+
+    def page_key(self, connection: Connection) -> bytes:
+        """The key that page tokens are signed with: made once by the migration, kept there."""
+        if self._page_key is None:
+            value: bytes = connection.execute(
+                select(tables.secrets.c.value).where(tables.secrets.c.name == _PAGE_KEY)
+            ).scalar_one()
+            self._page_key = value
+        return self._page_key
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseClosed
+
+
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(random.random() * 0.01 * 2**attempt)

@@ -1,0 +1,216 @@
+"""Storing events: set-wise, in one transaction, each event once.
+
+All new events go in with one bulk statement that leaves known ids alone; only if some were known
+are the stored rows read and compared. Counts by kind and hour follow in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, bindparam, select
+
+from ..domain.events import Event, Ingested
+from . import bulk, dialects, event_sums, kinds, tenancy
+from .instants import HOUR, to_us
+from .kinds import KindIds, KindKey
+from .local_time import LocalTimes
+from .tables import events, sites
+from .words import storable, words
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the process remembers between batches: never more than the database says."""
+
+    kind_ids: KindIds
+    local_times: dict[str, LocalTimes]
+
+    def clock(self, zone: str) -> LocalTimes:
+        """The clock of an IANA zone."""
+        found = self.local_times.get(zone)
+        if found is None:
+            found = self.local_times[zone] = LocalTimes(ZoneInfo(zone))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one transaction made of a batch; `kinds` may be remembered once it is committed."""
+
+    outcomes: list[Ingested]
+    kinds: dict[KindKey, int]
+
+
+def ingest(
+    connection: Connection,
+    tenant: str,
+    batch: Sequence[Event],
+    *,
+    memory: Memory,
+    default_zone: str,
+) -> Stored:
+    """Store a batch; an event that stands in it twice is stored, then updated."""
+    longest, undeclared_zone = tenancy.lock(connection, tenant, default_zone)
+    clock_of = _clocks(connection, tenant, memory, undeclared_zone)
+    keys = {_key(one) for one in batch}
+    kind_ids = memory.kind_ids.find(tenant, keys)
+    kind_ids |= kinds.resolve(connection, tenant, keys - kind_ids.keys())
+    outcomes: list[Ingested] = [Ingested.DUPLICATE] * len(batch)
+    changed = other_kinds = False
+    for numbers in _rounds(batch):
+        rows = _rows(batch, numbers, kind_ids, clock_of)
+        longest = max(longest, max((row[END] or row[START]) - row[START] for row in rows))
+        new = bulk.insert(connection, tenant, rows)
+        if new.rows:
+            event_sums.add(connection, new.condition)
+            other_kinds |= kinds.add(connection, tenant, _by_kind(new.rows))
+            changed = True
+        for number, row in zip(numbers, rows, strict=True):
+            if row[EVENT_ID] in new.event_ids:
+                outcomes[number] = Ingested.CREATED
+        if len(new.rows) < len(rows):
+            known = [row for row in rows if row[EVENT_ID] not in new.event_ids]
+            updated, moved = _update(connection, tenant, known)
+            for number, row in zip(numbers, rows, strict=True):
+                if row[EVENT_ID] in updated:
+                    outcomes[number] = Ingested.UPDATED
+            changed |= bool(updated)
+            other_kinds |= moved
+    if changed:
+        tenancy.changed(connection, tenant, catalogue=other_kinds, longest_us=longest)
+    return Stored(outcomes, kind_ids)
+
+
+# Positions in a row, which is a tuple in the order of `bulk.COLUMNS`.
+EVENT_ID, KIND, START, END, CONFIDENCE, PARTICIPANTS, DAY, MINUTE, WEEKDAY = range(9)
+DESCRIPTION, CLIP, SNAPSHOT, ATTRIBUTES, SOURCE, WORDS = range(9, 15)
+
+
+def _key(one: Event) -> KindKey:
+    return (one.site, one.camera_id, one.event_type, one.label, one.sub_label, one.zones)
+
+
+def _clocks(
+    connection: Connection, tenant: str, memory: Memory, undeclared_zone: str
+) -> Callable[[str], LocalTimes]:
+    rows = connection.execute(
+        select(sites.c.site_id, sites.c.time_zone).where(sites.c.tenant == tenant)
+    )
+    declared = {row.site_id: row.time_zone for row in rows}
+    return lambda site: memory.clock(declared.get(site, undeclared_zone))
+
+
+def _rounds(batch: Sequence[Event]) -> list[list[int]]:
+    """Positions of the batch, split so that no id comes twice in one round."""
+    if len({one.event_id for one in batch}) == len(batch):
+        return [list(range(len(batch)))] if batch else []
+    rounds: list[list[int]] = []
+    times: dict[str, int] = {}
+    for number, one in enumerate(batch):
+        event_id = storable(one.event_id)
+        turn = times[event_id] = times.get(event_id, -1) + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(number)
+    return rounds
+
+
+def _rows(
+    batch: Sequence[Event],
+    numbers: Sequence[int],
+    kind_ids: dict[KindKey, int],
+    clock_of: Callable[[str], LocalTimes],
+) -> list[bulk.EventRow]:
+    rows: list[bulk.EventRow] = []
+    clocks: dict[str, LocalTimes] = {}
+    said: dict[int, str] = {}
+    for number in numbers:
+        one = batch[number]
+        kind = kind_ids[_key(one)]
+        start = to_us(one.start_time)
+        clock = clocks.get(one.site)
+        if clock is None:
+            clock = clocks[one.site] = clock_of(one.site)
+        text = said.get(kind)
+        if text is None:
+            text = said[kind] = _words_of_kind(one)
+        if one.description or one.attributes:
+            text = " ".join([text, *words(one.description), *_words_of_attributes(one)])
+        rows.append(
+            (
+                storable(one.event_id),
+                kind,
+                start,
+                None if one.end_time is None else to_us(one.end_time),
+                one.confidence,
+                one.participants,
+                *clock.parts(start),
+                storable(one.description),
+                storable(one.clip_url),
+                storable(one.snapshot_url),
+                json.dumps(dict(one.attributes), sort_keys=True) if one.attributes else "",
+                storable(one.source),
+                text,
+            )
+        )
+    return rows
+
+
+def _words_of_kind(one: Event) -> str:
+    """A type's name, its labels and its zones are words of the event too."""
+    return " ".join(words(" ".join((one.event_type, one.label, one.sub_label, *one.zones))))
+
+
+def _words_of_attributes(one: Event) -> list[str]:
+    return words(" ".join(one.attributes.values()))
+
+
+def _by_kind(rows: Sequence[bulk.EventRow]) -> list[tuple[int, int, int, int]]:
+    """(kind_id, how many, first start, last start) of new rows."""
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(row[KIND], []).append(row[START])
+    return [(kind, len(starts), min(starts), max(starts)) for kind, starts in sorted(found.items())]
+
+
+def _update(
+    connection: Connection, tenant: str, rows: Sequence[bulk.EventRow]
+) -> tuple[set[str], bool]:
+    """Replace known events that differ: their ids, and whether another set of kinds occurs."""
+    wanted = {row[EVENT_ID]: row for row in rows}
+    stored = connection.execute(
+        select(events.c.id, *(events.c[name] for name in bulk.COLUMNS)).where(
+            events.c.tenant == tenant,
+            dialects.among(connection, events.c.event_id, list(wanted)),
+        )
+    ).all()
+    changes: list[dict[str, Any]] = []
+    texts: list[tuple[int, str]] = []
+    hours: set[tuple[int, int]] = set()
+    for number, *old in stored:
+        new = wanted[old[EVENT_ID]]
+        if tuple(old) == new[:WORDS]:
+            continue
+        changes.append({"row": number, **dict(zip(bulk.COLUMNS, new, strict=False))})
+        said_by = (KIND, DESCRIPTION, ATTRIBUTES)
+        if any(old[column] != new[column] for column in said_by):
+            texts.append((number, new[WORDS]))
+        hours.add((old[KIND], old[START] // HOUR))
+        hours.add((new[KIND], new[START] // HOUR))
+    if not changes:
+        return set(), False
+    connection.execute(
+        events.update()
+        .where(events.c.id == bindparam("row"))
+        .values({name: bindparam(name) for name in bulk.COLUMNS}),
+        changes,
+    )
+    bulk.replace_text(connection, texts)
+    event_sums.renew(connection, tenant, hours)
+    moved = kinds.recount(connection, tenant, sorted({kind for kind, _ in hours}))
+    return {change["event_id"] for change in changes}, moved

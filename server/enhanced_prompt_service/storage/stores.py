@@ -1,0 +1,415 @@
+"""The stores that the rest of the service calls, over one `Database`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, select
+
+from ..domain.answers import PromptResponse, Usage
+from ..domain.catalogue import Catalogue, Site
+from ..domain.conversations import Conversation, ConversationSummary
+from ..domain.events import (
+    Coverage,
+    Event,
+    GroupBy,
+    GroupRow,
+    Ingested,
+    Order,
+    SeenKind,
+    Selection,
+    Totals,
+)
+from ..domain.identity import Caller
+from ..domain.stores import (
+    CatalogueStore,
+    ConversationStore,
+    CoverageSpan,
+    EventStore,
+    Page,
+    TurnStore,
+)
+from ..domain.times import Interval
+from ..domain.turns import TurnError, TurnRow, TurnState
+from . import (
+    catalogue,
+    conversations,
+    counting,
+    coverage,
+    event_rows,
+    kinds,
+    paging,
+    tenancy,
+    turns,
+)
+from .database import Database
+from .ingest import Memory, ingest
+from .kinds import KindIds
+from .tables import sites, tenants
+
+T = TypeVar("T")
+
+
+class EventReader:
+    """Questions to one snapshot of the events, each answered at once.
+
+    Comes from `EventStore.snapshot`. Its methods mean what the store's own do.
+    """
+
+    def __init__(
+        self, connection: Connection, caller: Caller, page_key: Callable[[Connection], bytes]
+    ) -> None:
+        self._connection = connection
+        self._caller = caller
+        self._tenant = caller.tenant
+        self._page_key = page_key
+
+    def get(self, event_id: str) -> Event:
+        """One event. Raises NotFound (EVENT_NOT_FOUND)."""
+        return event_rows.get(self._connection, self._tenant, event_id)
+
+    def page(
+        self,
+        selection: Selection,
+        *,
+        order: Order = Order.NEWEST,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Event]:
+        """Matching events in order, 1 to 1,000 at a time."""
+        return paging.page(
+            self._connection,
+            self._page_key(self._connection),
+            self._caller,
+            selection,
+            order,
+            page_size,
+            page_token,
+        )
+
+    def totals(self, selection: Selection) -> Totals:
+        """Aggregates over all that matches."""
+        return counting.totals(self._connection, self._tenant, selection)
+
+    def grouped(
+        self, selection: Selection, by: Sequence[GroupBy], *, limit: int | None = None
+    ) -> list[GroupRow]:
+        """Counts by key, most matches first, then by the keys."""
+        return counting.grouped(self._connection, self._tenant, selection, by, limit)
+
+    def coverage(
+        self, window: Interval, cameras: frozenset[str] | None = None
+    ) -> list[CoverageSpan]:
+        """Recorded spans inside the window, merged per camera."""
+        return coverage.recorded(self._connection, self._tenant, window, cameras)
+
+    def coverage_known(self) -> dict[str, Interval]:
+        """Cameras that ever reported coverage, and from when to when they did."""
+        return coverage.known(self._connection, self._tenant)
+
+    def camera_states(self, at: datetime) -> dict[str, Coverage]:
+        """The newest report of each camera that begins at or before an instant."""
+        return coverage.states(self._connection, self._tenant, at)
+
+
+class SqlEventStore:
+    """`domain.stores.EventStore`."""
+
+    def __init__(self, database: Database, default_zone: str) -> None:
+        self._database = database
+        self._default_zone = default_zone
+        self.memory = Memory(KindIds(), {})
+        self._kinds: dict[str, tuple[int, list[SeenKind]]] = {}
+
+    async def snapshot(self, caller: Caller, ask: Callable[[EventReader], T]) -> T:
+        """Answer several questions from one snapshot, in one go: much cheaper than one by one.
+
+        `ask` gets an `EventReader` and may run in another thread, or twice: it must only read.
+        """
+        database = self._database
+        return await database.read(lambda c: ask(EventReader(c, caller, database.page_key)))
+
+    async def ingest(self, caller: Caller, events: Sequence[Event]) -> list[Ingested]:
+        """Store a batch in one transaction."""
+        if not events:
+            return []
+        stored = await self._database.write(
+            lambda c: ingest(
+                c, caller.tenant, events, memory=self.memory, default_zone=self._default_zone
+            )
+        )
+        self.memory.kind_ids.remember(caller.tenant, stored.kinds)
+        return stored.outcomes
+
+    async def ingest_coverage(self, caller: Caller, spans: Sequence[Coverage]) -> list[Ingested]:
+        """Store spans in one transaction; a later report replaces what it overlaps."""
+        if not spans:
+            return []
+        return await self._database.write(
+            lambda c: coverage.ingest(c, caller.tenant, spans, self._default_zone)
+        )
+
+    async def get(self, caller: Caller, event_id: str) -> Event:
+        """One event. Raises NotFound (EVENT_NOT_FOUND)."""
+        return await self.snapshot(caller, lambda reader: reader.get(event_id))
+
+    async def page(
+        self,
+        caller: Caller,
+        selection: Selection,
+        *,
+        order: Order = Order.NEWEST,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Event]:
+        """Matching events in order, 1 to 1,000 at a time."""
+        return await self.snapshot(
+            caller,
+            lambda reader: reader.page(
+                selection, order=order, page_size=page_size, page_token=page_token
+            ),
+        )
+
+    async def totals(self, caller: Caller, selection: Selection) -> Totals:
+        """Aggregates over all that matches."""
+        return await self.snapshot(caller, lambda reader: reader.totals(selection))
+
+    async def grouped(
+        self,
+        caller: Caller,
+        selection: Selection,
+        by: Sequence[GroupBy],
+        *,
+        limit: int | None = None,
+    ) -> list[GroupRow]:
+        """Counts by key, most matches first, then by the keys."""
+        return await self.snapshot(
+            caller, lambda reader: reader.grouped(selection, by, limit=limit)
+        )
+
+    async def coverage(
+        self, caller: Caller, window: Interval, cameras: frozenset[str] | None = None
+    ) -> list[CoverageSpan]:
+        """Recorded spans inside the window, merged per camera, sorted by camera, then start."""
+        return await self.snapshot(caller, lambda reader: reader.coverage(window, cameras))
+
+    async def coverage_known(self, caller: Caller) -> dict[str, Interval]:
+        """Cameras that ever reported coverage, and from when to when they did."""
+        return await self.snapshot(caller, lambda reader: reader.coverage_known())
+
+    async def camera_states(self, caller: Caller, at: datetime) -> dict[str, Coverage]:
+        """The newest coverage report of each camera that begins at or before an instant."""
+        return await self.snapshot(caller, lambda reader: reader.camera_states(at))
+
+    async def kinds(self, caller: Caller) -> list[SeenKind]:
+        """Every kind that occurs, from memory while nothing was stored meanwhile."""
+        remembered = self._kinds.get(caller.tenant)
+
+        def load(connection: Connection) -> tuple[int, list[SeenKind]]:
+            _, version = tenancy.versions(connection, caller.tenant)
+            if remembered is not None and remembered[0] == version:
+                return remembered
+            return version, kinds.seen(connection, caller.tenant)
+
+        found = self._kinds[caller.tenant] = await self._database.read(load)
+        return list(found[1])
+
+
+class SqlCatalogueStore:
+    """`domain.stores.CatalogueStore`."""
+
+    def __init__(self, database: Database, default_zone: str, memory: Memory) -> None:
+        self._database = database
+        self._default_zone = default_zone
+        self._memory = memory
+        self._catalogues: dict[str, tuple[int, Catalogue]] = {}
+
+    async def put_site(self, caller: Caller, site: Site, *, etag: str = "") -> Site:
+        """Create or replace a site; returns it with its new etag."""
+        clock = self._memory.clock(site.time_zone)
+        return await self._database.write(
+            lambda c: catalogue.put(
+                c, caller.tenant, site, etag, default_zone=self._default_zone, clock=clock
+            )
+        )
+
+    async def get_site(self, caller: Caller, site_id: str) -> Site:
+        """One declared site. Raises NotFound (SITE_NOT_FOUND)."""
+        return await self._database.read(lambda c: catalogue.get(c, caller.tenant, site_id))
+
+    async def list_sites(
+        self, caller: Caller, *, page_size: int = 50, page_token: str = ""
+    ) -> Page[Site]:
+        """Declared sites by id."""
+        database = self._database
+        return await database.read(
+            lambda c: catalogue.page(c, database.page_key(c), caller, page_size, page_token)
+        )
+
+    async def catalogue(self, caller: Caller) -> Catalogue:
+        """The catalogue, from memory while its version is the database's."""
+        remembered = self._catalogues.get(caller.tenant)
+
+        def load(connection: Connection) -> tuple[int, Catalogue]:
+            version, _ = tenancy.versions(connection, caller.tenant)
+            if remembered is not None and remembered[0] == version:
+                return remembered
+            return version, catalogue.load(connection, caller.tenant, version, self._default_zone)
+
+        found = self._catalogues[caller.tenant] = await self._database.read(load)
+        return found[1]
+
+
+class SqlTurnStore:
+    """`domain.stores.TurnStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(
+        self,
+        caller: Caller,
+        *,
+        turn_id: str,
+        conversation_id: str,
+        message_id: str,
+        request_id: str,
+        request_hash: str,
+        query: str,
+        runner: str,
+        now: datetime,
+    ) -> TurnRow:
+        """Insert a running turn, or return the one that has this request_id already."""
+        return await self._database.write(
+            lambda c: turns.begin(
+                c,
+                caller,
+                turn_id=turn_id,
+                conversation_id=conversation_id,
+                message_id=message_id,
+                request_id=request_id,
+                request_hash=request_hash,
+                query=query,
+                runner=runner,
+                now=now,
+            )
+        )
+
+    async def finish(
+        self,
+        caller: Caller,
+        *,
+        turn_id: str,
+        attempt: int,
+        state: TurnState,
+        now: datetime,
+        response: PromptResponse | None = None,
+        error: TurnError | None = None,
+        usage: Usage | None = None,
+    ) -> bool:
+        """The closing transaction; False when the attempt does not run any more."""
+        return await self._database.write(
+            lambda c: turns.finish(
+                c,
+                caller,
+                turn_id=turn_id,
+                attempt=attempt,
+                state=state,
+                now=now,
+                response=response,
+                error=error,
+                usage=usage,
+            )
+        )
+
+    async def get_turn(self, caller: Caller, turn_id: str) -> TurnRow:
+        """One turn of the caller's own. Raises NotFound (TURN_NOT_FOUND)."""
+        return await self._database.read(lambda c: turns.get(c, caller, turn_id))
+
+    async def find_request(
+        self, caller: Caller, request_id: str, since: datetime
+    ) -> TurnRow | None:
+        """The turn of a request_id that was begun at or after `since`."""
+        return await self._database.read(lambda c: turns.find_request(c, caller, request_id, since))
+
+    async def fail_orphans(self, runner_prefix: str, error: TurnError, now: datetime) -> int:
+        """Close turns that a former process of this host left running; returns how many."""
+        return await self._database.write(
+            lambda c: turns.fail_orphans(c, runner_prefix, error, now)
+        )
+
+
+class SqlConversationStore:
+    """`domain.stores.ConversationStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get_conversation(self, caller: Caller, conversation_id: str) -> Conversation:
+        """The whole conversation. Raises NotFound (CONVERSATION_NOT_FOUND)."""
+        return await self._database.read(lambda c: conversations.get(c, caller, conversation_id))
+
+    async def list_conversations(
+        self, caller: Caller, *, page_size: int = 50, page_token: str = ""
+    ) -> Page[ConversationSummary]:
+        """Newest activity first."""
+        database = self._database
+        return await database.read(
+            lambda c: conversations.page(c, database.page_key(c), caller, page_size, page_token)
+        )
+
+    async def recent_turns(
+        self, caller: Caller, conversation_id: str, limit: int
+    ) -> list[PromptResponse]:
+        """The last completed turns, oldest first."""
+        return await self._database.read(
+            lambda c: conversations.recent(c, caller, conversation_id, limit)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """All stores over one database."""
+
+    database: Database
+    events: EventStore
+    catalogue: CatalogueStore
+    turns: TurnStore
+    conversations: ConversationStore
+
+
+async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
+    """Stores over a migrated database.
+
+    `default_zone` is the IANA zone of sites that nobody declared. Where it is another than the
+    last time, the local columns of their events are computed anew.
+    """
+    events_store = SqlEventStore(database, default_zone)
+    await database.write(lambda c: _adopt_zone(c, default_zone, events_store.memory))
+    return Stores(
+        database,
+        events_store,
+        SqlCatalogueStore(database, default_zone, events_store.memory),
+        SqlTurnStore(database),
+        SqlConversationStore(database),
+    )
+
+
+def _adopt_zone(connection: Connection, zone: str, memory: Memory) -> None:
+    clock = memory.clock(zone)
+    others = connection.execute(
+        select(tenants.c.tenant).where(tenants.c.time_zone != zone).with_for_update()
+    ).scalars()
+    for tenant in list(others):
+        declared = set(
+            connection.execute(select(sites.c.site_id).where(sites.c.tenant == tenant)).scalars()
+        )
+        for site_id in kinds.sites_of(connection, tenant) - declared:
+            catalogue.localise(connection, tenant, site_id, clock)
+        connection.execute(
+            tenants.update().where(tenants.c.tenant == tenant).values(time_zone=zone)
+        )
+        tenancy.changed(connection, tenant, catalogue=True)

@@ -1,0 +1,309 @@
+"""Turn rows: one a question, closed once (rules 9, 10, 12 and 13 of docs on streams)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+
+from ..domain.answers import PromptResponse, Usage
+from ..domain.errors import Conflict, NotFound, Reason
+from ..domain.identity import Caller
+from ..domain.turns import TurnError, TurnRow, TurnState
+from . import codec, dialects
+from .instants import from_us, to_us
+from .tables import conversations, turns
+from .words import storable
+
+KEPT = timedelta(hours=24)
+"""How long a request_id is remembered."""
+_TITLE = 80  # characters of the first question
+
+_RUNNING = TurnState.RUNNING.value
+
+
+def begin(
+    connection: Connection,
+    caller: Caller,
+    *,
+    turn_id: str,
+    conversation_id: str,
+    message_id: str,
+    request_id: str,
+    request_hash: str,
+    query: str,
+    runner: str,
+    now: datetime,
+) -> TurnRow:
+    """Insert a running turn, or find the one of this request."""
+    request_id = storable(request_id)
+    if request_id:
+        known = _known_request(connection, caller, request_id, now)
+        if known is not None:
+            return _join(connection, caller, known, request_hash, runner)
+    number = _next_number(connection, caller, conversation_id, query, now)
+    _refuse_second(connection, caller, conversation_id)
+    row = TurnRow(
+        turn_id=turn_id,
+        tenant=caller.tenant,
+        user=caller.user,
+        conversation_id=conversation_id,
+        conversation_turn=number,
+        message_id=message_id,
+        request_id=request_id,
+        request_hash=request_hash,
+        attempt=1,
+        runner=runner,
+        state=TurnState.RUNNING,
+        query=query,
+        created_at=now,
+    )
+    connection.execute(
+        turns.insert().values(
+            tenant=caller.tenant,
+            turn_id=turn_id,
+            user_id=caller.user,
+            conversation_id=conversation_id,
+            conversation_turn=number,
+            message_id=message_id,
+            request_id=request_id,
+            request_key=request_id or None,
+            request_hash=request_hash,
+            attempt=1,
+            runner=runner,
+            state=_RUNNING,
+            query=codec.dump(query),
+            created_us=to_us(now),
+        )
+    )
+    return row
+
+
+def _known_request(
+    connection: Connection, caller: Caller, request_id: str, now: datetime
+) -> TurnRow | None:
+    """The turn that holds this request_id; one that is too old lets go of it."""
+    row = connection.execute(
+        _mine(caller).where(turns.c.request_key == request_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return None
+    known = _turn(row)
+    if known.state.ended and known.created_at < now - KEPT:
+        connection.execute(
+            turns.update()
+            .where(turns.c.tenant == caller.tenant, turns.c.turn_id == known.turn_id)
+            .values(request_key=None)
+        )
+        return None
+    return known
+
+
+def _join(
+    connection: Connection, caller: Caller, known: TurnRow, request_hash: str, runner: str
+) -> TurnRow:
+    """The turn of a repeated request; what failed retryably runs again under a new attempt."""
+    if known.request_hash != request_hash:
+        raise Conflict(
+            "the request_id was used for another request",
+            reason=Reason.REQUEST_ID_REUSED,
+            metadata={"turn_id": known.turn_id},
+        )
+    if known.state is not TurnState.FAILED or known.error is None or not known.error.retryable:
+        return known
+    _lock_conversation(connection, caller, known.conversation_id)
+    _refuse_second(connection, caller, known.conversation_id)
+    connection.execute(
+        turns.update()
+        .where(turns.c.tenant == caller.tenant, turns.c.turn_id == known.turn_id)
+        .values(
+            state=_RUNNING,
+            attempt=known.attempt + 1,
+            runner=runner,
+            ended_us=None,
+            response=None,
+            error=None,
+            usage=None,
+        )
+    )
+    return _get(connection, caller, known.turn_id)
+
+
+def _lock_conversation(connection: Connection, caller: Caller, conversation_id: str) -> int | None:
+    """The last number given in a conversation, None where there is none; others wait."""
+    return connection.execute(
+        select(conversations.c.last_turn)
+        .where(*_conversation(caller, conversation_id))
+        .with_for_update()
+    ).scalar_one_or_none()
+
+
+def _next_number(
+    connection: Connection, caller: Caller, conversation_id: str, query: str, now: datetime
+) -> int:
+    last = _lock_conversation(connection, caller, conversation_id)
+    if last is None:
+        connection.execute(
+            dialects.insert(connection, conversations)
+            .values(
+                tenant=caller.tenant,
+                user_id=caller.user,
+                conversation_id=conversation_id,
+                title=storable(" ".join(query.split())[:_TITLE]),
+                created_us=to_us(now),
+                last_activity_us=to_us(now),
+                last_turn=0,
+                stored_turns=0,
+            )
+            .on_conflict_do_nothing()
+        )
+        last = _lock_conversation(connection, caller, conversation_id) or 0
+    row = conversations.c
+    connection.execute(
+        conversations.update()
+        .where(*_conversation(caller, conversation_id))
+        .values(
+            last_turn=last + 1,
+            last_activity_us=dialects.greatest(connection, row.last_activity_us, to_us(now)),
+        )
+    )
+    return last + 1
+
+
+def _refuse_second(connection: Connection, caller: Caller, conversation_id: str) -> None:
+    running = connection.execute(
+        select(turns.c.turn_id).where(
+            turns.c.tenant == caller.tenant,
+            turns.c.user_id == caller.user,
+            turns.c.conversation_id == conversation_id,
+            turns.c.state == _RUNNING,
+        )
+    ).scalar_one_or_none()
+    if running is not None:
+        raise Conflict(
+            "another turn of this conversation is running",
+            reason=Reason.TURN_IN_PROGRESS,
+            metadata={"turn_id": running},
+        )
+
+
+def finish(
+    connection: Connection,
+    caller: Caller,
+    *,
+    turn_id: str,
+    attempt: int,
+    state: TurnState,
+    now: datetime,
+    response: PromptResponse | None,
+    error: TurnError | None,
+    usage: Usage | None,
+) -> bool:
+    """Close a running attempt; False when it is not running any more."""
+    if usage is None and response is not None:
+        usage = response.usage
+    closed = connection.execute(
+        turns.update()
+        .where(
+            turns.c.tenant == caller.tenant,
+            turns.c.turn_id == turn_id,
+            turns.c.user_id == caller.user,
+            turns.c.attempt == attempt,
+            turns.c.state == _RUNNING,
+        )
+        .values(
+            state=state.value,
+            ended_us=to_us(now),
+            response=None if response is None else codec.dump_response(response),
+            error=None if error is None else codec.dump_error(error),
+            usage=None if usage is None else codec.dump_usage(usage),
+        )
+        .returning(turns.c.conversation_id)
+    ).scalar_one_or_none()
+    if closed is None:
+        return False
+    row = conversations.c
+    connection.execute(
+        conversations.update()
+        .where(*_conversation(caller, closed))
+        .values(
+            last_activity_us=dialects.greatest(connection, row.last_activity_us, to_us(now)),
+            stored_turns=row.stored_turns + (0 if response is None else 1),
+        )
+    )
+    return True
+
+
+def get(connection: Connection, caller: Caller, turn_id: str) -> TurnRow:
+    """One turn of the caller's own."""
+    return _get(connection, caller, turn_id)
+
+
+def find_request(
+    connection: Connection, caller: Caller, request_id: str, since: datetime
+) -> TurnRow | None:
+    """The newest turn of a request_id, begun at or after `since`."""
+    row = connection.execute(
+        _mine(caller).where(
+            turns.c.request_key == storable(request_id), turns.c.created_us >= to_us(since)
+        )
+    ).one_or_none()
+    return None if row is None else _turn(row)
+
+
+def fail_orphans(
+    connection: Connection, runner_prefix: str, error: TurnError, now: datetime
+) -> int:
+    """Close all running turns whose runner begins so, whoever asked them."""
+    return connection.execute(
+        turns.update()
+        .where(
+            turns.c.state == _RUNNING,
+            func.substr(turns.c.runner, 1, len(runner_prefix)) == runner_prefix,
+        )
+        .values(state=TurnState.FAILED.value, ended_us=to_us(now), error=codec.dump_error(error))
+    ).rowcount
+
+
+def _get(connection: Connection, caller: Caller, turn_id: str) -> TurnRow:
+    row = connection.execute(
+        _mine(caller).where(turns.c.turn_id == storable(turn_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("turn", turn_id, reason=Reason.TURN_NOT_FOUND)
+    return _turn(row)
+
+
+def _mine(caller: Caller) -> Select[Any]:
+    return select(turns).where(turns.c.tenant == caller.tenant, turns.c.user_id == caller.user)
+
+
+def _conversation(caller: Caller, conversation_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        conversations.c.tenant == caller.tenant,
+        conversations.c.user_id == caller.user,
+        conversations.c.conversation_id == conversation_id,
+    )
+
+
+def _turn(row: Row[*tuple[Any, ...]]) -> TurnRow:
+    return TurnRow(
+        turn_id=row.turn_id,
+        tenant=row.tenant,
+        user=row.user_id,
+        conversation_id=row.conversation_id,
+        conversation_turn=row.conversation_turn,
+        message_id=row.message_id,
+        request_id=row.request_id,
+        request_hash=row.request_hash,
+        attempt=row.attempt,
+        runner=row.runner,
+        state=TurnState(row.state),
+        query=codec.load_text(row.query),
+        created_at=from_us(row.created_us),
+        ended_at=None if row.ended_us is None else from_us(row.ended_us),
+        response=None if row.response is None else codec.load_response(row.response),
+        error=None if row.error is None else codec.load_error(row.error),
+        usage=Usage() if row.usage is None else codec.load_usage(row.usage),
+    )
