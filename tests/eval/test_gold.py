@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.eval.gold import HERE, Gold, Item, Site, load_recorded_site, read_items
+from tests.eval.strange import read_strange
 from tests.support import require
 
 TYPES = {
@@ -111,3 +112,12 @@ def test_the_recorded_site_is_the_one_that_the_gold_was_written_for(recorded_sit
     offset = "SELECT max(start_ms) % 86400000 - max(minute) * 60000 FROM events WHERE date = "
     assert recorded_site.scalar(offset + "'2018-03-09'") // 3_600_000 == 5
     assert recorded_site.scalar(offset + "'2018-03-11'") // 3_600_000 == 4
+
+
+def test_there_are_300_strange_inputs_and_none_stands_twice() -> None:
+    inputs = read_strange(HERE / "strange.toml")
+    assert len({one.text for one in inputs}) == len(inputs) >= 300
+    assert len({one.id for one in inputs}) == len(inputs)
+    assert max(len(one.text) for one in inputs) >= 8_000
+    # Most of them must be turned away: a set that allows everything would test nothing.
+    assert sum("answer" not in one.allow for one in inputs) >= 0.6 * len(inputs)

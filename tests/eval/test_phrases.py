@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from enhanced_prompt_service.domain.times import DailyRange, RecurringMask
 
+from enhanced_prompt_service.domain.times import DailyRange, RecurringMask
 from tests.eval.gold import HERE, Mask, to_instant
 from tests.eval.phrases import Phrase, compare, read_phrases
 
