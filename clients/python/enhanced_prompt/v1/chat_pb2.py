@@ -34,7 +34,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65nhanced_prompt/v1/chat.proto\x12\x12\x65nhanced_prompt.v1\x1a enhanced_prompt/v1/answers.proto\x1a\x1f\x65nhanced_prompt/v1/common.proto\x1a enhanced_prompt/v1/prompts.proto\x1a\"enhanced_prompt/v1/templates.proto\x1a\x1e\x65nhanced_prompt/v1/turns.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xbe\x03\n\x0b\x43hatRequest\x12.\n\x05setup\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.ChatSetupH\x00\x12\x30\n\x06prompt\x18\x02 \x01(\x0b\x32\x1e.enhanced_prompt.v1.ChatPromptH\x00\x12\x30\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1e.enhanced_prompt.v1.ChatCancelH\x00\x12\x34\n\x08\x63lassify\x18\x04 \x01(\x0b\x32 .enhanced_prompt.v1.ChatClassifyH\x00\x12\x34\n\x08optimize\x18\x05 \x01(\x0b\x32 .enhanced_prompt.v1.ChatOptimizeH\x00\x12\x34\n\x08generate\x18\x06 \x01(\x0b\x32 .enhanced_prompt.v1.ChatGenerateH\x00\x12\x42\n\x10save_as_template\x18\x07 \x01(\x0b\x32&.enhanced_prompt.v1.ChatSaveAsTemplateH\x00\x12,\n\x04ping\x18\x08 \x01(\x0b\x32\x1c.enhanced_prompt.v1.ChatPingH\x00\x42\x07\n\x05\x66rame\"\xe5\x02\n\tChatSetup\x12\x38\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12*\n\x06\x64\x65tail\x18\x02 \x01(\x0e\x32\x1a.enhanced_prompt.v1.Detail\x12:\n\x0b\x66rame_kinds\x18\x03 \x03(\x0e\x32\x1d.enhanced_prompt.v1.FrameKindB\x06\xda\xbc\x18\x02\x38 \x12=\n\x10multitask_policy\x18\x04 \x01(\x0e\x32#.enhanced_prompt.v1.MultitaskPolicy\x12\x37\n\ron_disconnect\x18\x05 \x01(\x0e\x32 .enhanced_prompt.v1.OnDisconnect\x12\x1b\n\ttime_zone\x18\x06 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x07 \x01(\tB\x0b\x80\x01\x01\xda\xbc\x18\x04\x10\x80\x80\x01\"\xf5\x01\n\nChatPrompt\x12\x35\n\nmessage_id\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xda\xbc\x18\x19\x08\x01\x10\x80\x01\x1a\x12[\\x21-\\x7e]{1,128}\x12\x1c\n\x05query\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x32\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\".enhanced_prompt.v1.QuestionFilter\x12\x1b\n\ttime_zone\x18\x04 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\x06 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"D\n\nChatCancel\x12\x1d\n\nmessage_id\x18\x01 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01H\x00\x12\r\n\x03\x61ll\x18\x02 \x01(\x08H\x00\x42\x08\n\x06target\"O\n\x0c\x43hatClassify\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x1c\n\x05query\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\"\xf1\x01\n\x0c\x43hatOptimize\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x1d\n\x06prompt\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12?\n\x11optimization_type\x18\x03 \x01(\x0e\x32$.enhanced_prompt.v1.OptimizationType\x12\x32\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x08\xda\xbc\x18\x04@\x80\x80\x01\x12*\n\x06intent\x18\x05 \x01(\x0b\x32\x1a.enhanced_prompt.v1.Intent\"\x85\x01\n\x0c\x43hatGenerate\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12:\n\x06source\x18\x02 \x01(\x0b\x32$.enhanced_prompt.v1.GenerationSourceB\x04\xe2\x41\x01\x02\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"\xa5\x01\n\x12\x43hatSaveAsTemplate\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x16\n\x05title\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\xc8\x01\x12\x18\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x06\xda\xbc\x18\x02\x10@\x12\x1c\n\x14include_ai_responses\x18\x04 \x01(\x08\x12\x1c\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x07\xda\xbc\x18\x03\x10\xd0\x0f\"4\n\x08\x43hatPing\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaf\x05\n\x0c\x43hatResponse\x12-\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrameH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12-\n\x07go_away\x18\x03 \x01(\x0b\x32\x1a.enhanced_prompt.v1.GoAwayH\x00\x12.\n\x05ready\x18\x04 \x01(\x0b\x32\x1d.enhanced_prompt.v1.ChatReadyH\x00\x12\x34\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x0b\x32 .enhanced_prompt.v1.ChatAcceptedH\x00\x12\x34\n\x08rejected\x18\x06 \x01(\x0b\x32 .enhanced_prompt.v1.ChatRejectedH\x00\x12K\n\x14template_opportunity\x18\x07 \x01(\x0b\x32+.enhanced_prompt.v1.ChatTemplateOpportunityH\x00\x12\x43\n\x10template_created\x18\x08 \x01(\x0b\x32\'.enhanced_prompt.v1.ChatTemplateCreatedH\x00\x12\x38\n\nclassified\x18\t \x01(\x0b\x32\".enhanced_prompt.v1.ChatClassifiedH\x00\x12\x36\n\toptimized\x18\n \x01(\x0b\x32!.enhanced_prompt.v1.ChatOptimizedH\x00\x12\x36\n\tgenerated\x18\x0b \x01(\x0b\x32!.enhanced_prompt.v1.ChatGeneratedH\x00\x12,\n\x04pong\x18\x0c \x01(\x0b\x32\x1c.enhanced_prompt.v1.ChatPongH\x00\x42\x07\n\x05\x66rame\"\x87\x02\n\tChatReady\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x15\n\rauthenticated\x18\x03 \x01(\x08\x12\x32\n\x08identity\x18\x04 \x01(\x0b\x32 .enhanced_prompt.v1.ChatIdentity\x12\x32\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0b\x32 .enhanced_prompt.v1.ChatFeatures\x12\x17\n\x0frunning_turn_id\x18\x06 \x01(\t\x12\x35\n\x11token_expire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x0c\x43hatIdentity\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\"n\n\x0c\x43hatFeatures\x12\x19\n\x11template_creation\x18\x01 \x01(\x08\x12\x17\n\x0f\x61i_optimization\x18\x02 \x01(\x08\x12\x1a\n\x12langchain_fallback\x18\x03 \x01(\x08\x12\x0e\n\x06models\x18\x04 \x03(\t\"K\n\x0c\x43hatAccepted\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\x16\n\x0equeue_position\x18\x03 \x01(\x05\"F\n\x0c\x43hatRejected\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"f\n\x17\x43hatTemplateOpportunity\x12:\n\nsuggestion\x18\x01 \x01(\x0b\x32&.enhanced_prompt.v1.TemplateSuggestion\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\"j\n\x13\x43hatTemplateCreated\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x08template\x18\x02 \x01(\x0b\x32\x1c.enhanced_prompt.v1.Template\x12\x0f\n\x07message\x18\x03 \x01(\t\"^\n\x0e\x43hatClassified\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x38\n\nclassified\x18\x02 \x01(\x0b\x32$.enhanced_prompt.v1.ClassifiedIntent\"[\n\rChatOptimized\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x36\n\toptimized\x18\x02 \x01(\x0b\x32#.enhanced_prompt.v1.OptimizedPrompt\"\xd8\x01\n\rChatGenerated\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x33\n\ntext_delta\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TextDeltaH\x00\x12;\n\x0etext_withdrawn\x18\x03 \x01(\x0b\x32!.enhanced_prompt.v1.TextWithdrawnH\x00\x12\x39\n\tcompleted\x18\x04 \x01(\x0b\x32$.enhanced_prompt.v1.GeneratedContentH\x00\x42\x06\n\x04part\"c\n\x08\x43hatPong\x12-\n\tping_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8e\x01\n\x0fMultitaskPolicy\x12 \n\x1cMULTITASK_POLICY_UNSPECIFIED\x10\x00\x12\x1c\n\x18MULTITASK_POLICY_ENQUEUE\x10\x01\x12\x1e\n\x1aMULTITASK_POLICY_INTERRUPT\x10\x02\x12\x1b\n\x17MULTITASK_POLICY_REJECT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65nhanced_prompt/v1/chat.proto\x12\x12\x65nhanced_prompt.v1\x1a enhanced_prompt/v1/answers.proto\x1a\x1f\x65nhanced_prompt/v1/common.proto\x1a enhanced_prompt/v1/prompts.proto\x1a\"enhanced_prompt/v1/templates.proto\x1a\x1e\x65nhanced_prompt/v1/turns.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xbe\x03\n\x0b\x43hatRequest\x12.\n\x05setup\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.ChatSetupH\x00\x12\x30\n\x06prompt\x18\x02 \x01(\x0b\x32\x1e.enhanced_prompt.v1.ChatPromptH\x00\x12\x30\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1e.enhanced_prompt.v1.ChatCancelH\x00\x12\x34\n\x08\x63lassify\x18\x04 \x01(\x0b\x32 .enhanced_prompt.v1.ChatClassifyH\x00\x12\x34\n\x08optimize\x18\x05 \x01(\x0b\x32 .enhanced_prompt.v1.ChatOptimizeH\x00\x12\x34\n\x08generate\x18\x06 \x01(\x0b\x32 .enhanced_prompt.v1.ChatGenerateH\x00\x12\x42\n\x10save_as_template\x18\x07 \x01(\x0b\x32&.enhanced_prompt.v1.ChatSaveAsTemplateH\x00\x12,\n\x04ping\x18\x08 \x01(\x0b\x32\x1c.enhanced_prompt.v1.ChatPingH\x00\x42\x07\n\x05\x66rame\"\xe5\x02\n\tChatSetup\x12\x38\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x1f\xda\xbc\x18\x1b\x10\x80\x01\x1a\x16[A-Za-z0-9_.:-]{1,128}\x12*\n\x06\x64\x65tail\x18\x02 \x01(\x0e\x32\x1a.enhanced_prompt.v1.Detail\x12:\n\x0b\x66rame_kinds\x18\x03 \x03(\x0e\x32\x1d.enhanced_prompt.v1.FrameKindB\x06\xda\xbc\x18\x02\x38 \x12=\n\x10multitask_policy\x18\x04 \x01(\x0e\x32#.enhanced_prompt.v1.MultitaskPolicy\x12\x37\n\ron_disconnect\x18\x05 \x01(\x0e\x32 .enhanced_prompt.v1.OnDisconnect\x12\x1b\n\ttime_zone\x18\x06 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x07 \x01(\tB\x0b\x80\x01\x01\xda\xbc\x18\x04\x10\x80\x80\x01\"\xf5\x01\n\nChatPrompt\x12\x35\n\nmessage_id\x18\x01 \x01(\tB!\xe2\x41\x01\x02\xda\xbc\x18\x19\x08\x01\x10\x80\x01\x1a\x12[\\x21-\\x7e]{1,128}\x12\x1c\n\x05query\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12\x32\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\".enhanced_prompt.v1.QuestionFilter\x12\x1b\n\ttime_zone\x18\x04 \x01(\tB\x08\xda\xbc\x18\x04\x10@H\x01\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x05model\x18\x06 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"F\n\nChatCancel\x12\x1f\n\nmessage_id\x18\x01 \x01(\tB\t\xda\xbc\x18\x05\x08\x01\x10\x80\x01H\x00\x12\r\n\x03\x61ll\x18\x02 \x01(\x08H\x00\x42\x08\n\x06target\"O\n\x0c\x43hatClassify\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x1c\n\x05query\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\"\xf1\x01\n\x0c\x43hatOptimize\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x1d\n\x06prompt\x18\x02 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\xc0>\x12?\n\x11optimization_type\x18\x03 \x01(\x0e\x32$.enhanced_prompt.v1.OptimizationType\x12\x32\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x08\xda\xbc\x18\x04@\x80\x80\x01\x12*\n\x06intent\x18\x05 \x01(\x0b\x32\x1a.enhanced_prompt.v1.Intent\"\x85\x01\n\x0c\x43hatGenerate\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12:\n\x06source\x18\x02 \x01(\x0b\x32$.enhanced_prompt.v1.GenerationSourceB\x04\xe2\x41\x01\x02\x12\x16\n\x05model\x18\x03 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"\xa5\x01\n\x12\x43hatSaveAsTemplate\x12!\n\nmessage_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12\x16\n\x05title\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\xc8\x01\x12\x18\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x06\xda\xbc\x18\x02\x10@\x12\x1c\n\x14include_ai_responses\x18\x04 \x01(\x08\x12\x1c\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x07\xda\xbc\x18\x03\x10\xd0\x0f\"4\n\x08\x43hatPing\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaf\x05\n\x0c\x43hatResponse\x12-\n\x04turn\x18\x01 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TurnFrameH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.HeartbeatH\x00\x12-\n\x07go_away\x18\x03 \x01(\x0b\x32\x1a.enhanced_prompt.v1.GoAwayH\x00\x12.\n\x05ready\x18\x04 \x01(\x0b\x32\x1d.enhanced_prompt.v1.ChatReadyH\x00\x12\x34\n\x08\x61\x63\x63\x65pted\x18\x05 \x01(\x0b\x32 .enhanced_prompt.v1.ChatAcceptedH\x00\x12\x34\n\x08rejected\x18\x06 \x01(\x0b\x32 .enhanced_prompt.v1.ChatRejectedH\x00\x12K\n\x14template_opportunity\x18\x07 \x01(\x0b\x32+.enhanced_prompt.v1.ChatTemplateOpportunityH\x00\x12\x43\n\x10template_created\x18\x08 \x01(\x0b\x32\'.enhanced_prompt.v1.ChatTemplateCreatedH\x00\x12\x38\n\nclassified\x18\t \x01(\x0b\x32\".enhanced_prompt.v1.ChatClassifiedH\x00\x12\x36\n\toptimized\x18\n \x01(\x0b\x32!.enhanced_prompt.v1.ChatOptimizedH\x00\x12\x36\n\tgenerated\x18\x0b \x01(\x0b\x32!.enhanced_prompt.v1.ChatGeneratedH\x00\x12,\n\x04pong\x18\x0c \x01(\x0b\x32\x1c.enhanced_prompt.v1.ChatPongH\x00\x42\x07\n\x05\x66rame\"\x87\x02\n\tChatReady\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x15\n\rauthenticated\x18\x03 \x01(\x08\x12\x32\n\x08identity\x18\x04 \x01(\x0b\x32 .enhanced_prompt.v1.ChatIdentity\x12\x32\n\x08\x66\x65\x61tures\x18\x05 \x01(\x0b\x32 .enhanced_prompt.v1.ChatFeatures\x12\x17\n\x0frunning_turn_id\x18\x06 \x01(\t\x12\x35\n\x11token_expire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"L\n\x0c\x43hatIdentity\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\"n\n\x0c\x43hatFeatures\x12\x19\n\x11template_creation\x18\x01 \x01(\x08\x12\x17\n\x0f\x61i_optimization\x18\x02 \x01(\x08\x12\x1a\n\x12langchain_fallback\x18\x03 \x01(\x08\x12\x0e\n\x06models\x18\x04 \x03(\t\"K\n\x0c\x43hatAccepted\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\x12\x16\n\x0equeue_position\x18\x03 \x01(\x05\"F\n\x0c\x43hatRejected\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"f\n\x17\x43hatTemplateOpportunity\x12:\n\nsuggestion\x18\x01 \x01(\x0b\x32&.enhanced_prompt.v1.TemplateSuggestion\x12\x0f\n\x07turn_id\x18\x02 \x01(\t\"j\n\x13\x43hatTemplateCreated\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12.\n\x08template\x18\x02 \x01(\x0b\x32\x1c.enhanced_prompt.v1.Template\x12\x0f\n\x07message\x18\x03 \x01(\t\"^\n\x0e\x43hatClassified\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x38\n\nclassified\x18\x02 \x01(\x0b\x32$.enhanced_prompt.v1.ClassifiedIntent\"[\n\rChatOptimized\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x36\n\toptimized\x18\x02 \x01(\x0b\x32#.enhanced_prompt.v1.OptimizedPrompt\"\xd8\x01\n\rChatGenerated\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x33\n\ntext_delta\x18\x02 \x01(\x0b\x32\x1d.enhanced_prompt.v1.TextDeltaH\x00\x12;\n\x0etext_withdrawn\x18\x03 \x01(\x0b\x32!.enhanced_prompt.v1.TextWithdrawnH\x00\x12\x39\n\tcompleted\x18\x04 \x01(\x0b\x32$.enhanced_prompt.v1.GeneratedContentH\x00\x42\x06\n\x04part\"c\n\x08\x43hatPong\x12-\n\tping_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8e\x01\n\x0fMultitaskPolicy\x12 \n\x1cMULTITASK_POLICY_UNSPECIFIED\x10\x00\x12\x1c\n\x18MULTITASK_POLICY_ENQUEUE\x10\x01\x12\x1e\n\x1aMULTITASK_POLICY_INTERRUPT\x10\x02\x12\x1b\n\x17MULTITASK_POLICY_REJECT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,7 +58,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATPROMPT'].fields_by_name['model']._loaded_options = None
   _globals['_CHATPROMPT'].fields_by_name['model']._serialized_options = b'\332\274\030\003\020\200\001'
   _globals['_CHATCANCEL'].fields_by_name['message_id']._loaded_options = None
-  _globals['_CHATCANCEL'].fields_by_name['message_id']._serialized_options = b'\332\274\030\003\020\200\001'
+  _globals['_CHATCANCEL'].fields_by_name['message_id']._serialized_options = b'\332\274\030\005\010\001\020\200\001'
   _globals['_CHATCLASSIFY'].fields_by_name['message_id']._loaded_options = None
   _globals['_CHATCLASSIFY'].fields_by_name['message_id']._serialized_options = b'\342A\001\002\332\274\030\005\010\001\020\200\001'
   _globals['_CHATCLASSIFY'].fields_by_name['query']._loaded_options = None
@@ -83,8 +83,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATSAVEASTEMPLATE'].fields_by_name['category']._serialized_options = b'\332\274\030\002\020@'
   _globals['_CHATSAVEASTEMPLATE'].fields_by_name['description']._loaded_options = None
   _globals['_CHATSAVEASTEMPLATE'].fields_by_name['description']._serialized_options = b'\332\274\030\003\020\320\017'
-  _globals['_MULTITASKPOLICY']._serialized_start=4207
-  _globals['_MULTITASKPOLICY']._serialized_end=4349
+  _globals['_MULTITASKPOLICY']._serialized_start=4209
+  _globals['_MULTITASKPOLICY']._serialized_end=4351
   _globals['_CHATREQUEST']._serialized_start=381
   _globals['_CHATREQUEST']._serialized_end=827
   _globals['_CHATSETUP']._serialized_start=830
@@ -92,39 +92,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATPROMPT']._serialized_start=1190
   _globals['_CHATPROMPT']._serialized_end=1435
   _globals['_CHATCANCEL']._serialized_start=1437
-  _globals['_CHATCANCEL']._serialized_end=1505
-  _globals['_CHATCLASSIFY']._serialized_start=1507
-  _globals['_CHATCLASSIFY']._serialized_end=1586
-  _globals['_CHATOPTIMIZE']._serialized_start=1589
-  _globals['_CHATOPTIMIZE']._serialized_end=1830
-  _globals['_CHATGENERATE']._serialized_start=1833
-  _globals['_CHATGENERATE']._serialized_end=1966
-  _globals['_CHATSAVEASTEMPLATE']._serialized_start=1969
-  _globals['_CHATSAVEASTEMPLATE']._serialized_end=2134
-  _globals['_CHATPING']._serialized_start=2136
-  _globals['_CHATPING']._serialized_end=2188
-  _globals['_CHATRESPONSE']._serialized_start=2191
-  _globals['_CHATRESPONSE']._serialized_end=2878
-  _globals['_CHATREADY']._serialized_start=2881
-  _globals['_CHATREADY']._serialized_end=3144
-  _globals['_CHATIDENTITY']._serialized_start=3146
-  _globals['_CHATIDENTITY']._serialized_end=3222
-  _globals['_CHATFEATURES']._serialized_start=3224
-  _globals['_CHATFEATURES']._serialized_end=3334
-  _globals['_CHATACCEPTED']._serialized_start=3336
-  _globals['_CHATACCEPTED']._serialized_end=3411
-  _globals['_CHATREJECTED']._serialized_start=3413
-  _globals['_CHATREJECTED']._serialized_end=3483
-  _globals['_CHATTEMPLATEOPPORTUNITY']._serialized_start=3485
-  _globals['_CHATTEMPLATEOPPORTUNITY']._serialized_end=3587
-  _globals['_CHATTEMPLATECREATED']._serialized_start=3589
-  _globals['_CHATTEMPLATECREATED']._serialized_end=3695
-  _globals['_CHATCLASSIFIED']._serialized_start=3697
-  _globals['_CHATCLASSIFIED']._serialized_end=3791
-  _globals['_CHATOPTIMIZED']._serialized_start=3793
-  _globals['_CHATOPTIMIZED']._serialized_end=3884
-  _globals['_CHATGENERATED']._serialized_start=3887
-  _globals['_CHATGENERATED']._serialized_end=4103
-  _globals['_CHATPONG']._serialized_start=4105
-  _globals['_CHATPONG']._serialized_end=4204
+  _globals['_CHATCANCEL']._serialized_end=1507
+  _globals['_CHATCLASSIFY']._serialized_start=1509
+  _globals['_CHATCLASSIFY']._serialized_end=1588
+  _globals['_CHATOPTIMIZE']._serialized_start=1591
+  _globals['_CHATOPTIMIZE']._serialized_end=1832
+  _globals['_CHATGENERATE']._serialized_start=1835
+  _globals['_CHATGENERATE']._serialized_end=1968
+  _globals['_CHATSAVEASTEMPLATE']._serialized_start=1971
+  _globals['_CHATSAVEASTEMPLATE']._serialized_end=2136
+  _globals['_CHATPING']._serialized_start=2138
+  _globals['_CHATPING']._serialized_end=2190
+  _globals['_CHATRESPONSE']._serialized_start=2193
+  _globals['_CHATRESPONSE']._serialized_end=2880
+  _globals['_CHATREADY']._serialized_start=2883
+  _globals['_CHATREADY']._serialized_end=3146
+  _globals['_CHATIDENTITY']._serialized_start=3148
+  _globals['_CHATIDENTITY']._serialized_end=3224
+  _globals['_CHATFEATURES']._serialized_start=3226
+  _globals['_CHATFEATURES']._serialized_end=3336
+  _globals['_CHATACCEPTED']._serialized_start=3338
+  _globals['_CHATACCEPTED']._serialized_end=3413
+  _globals['_CHATREJECTED']._serialized_start=3415
+  _globals['_CHATREJECTED']._serialized_end=3485
+  _globals['_CHATTEMPLATEOPPORTUNITY']._serialized_start=3487
+  _globals['_CHATTEMPLATEOPPORTUNITY']._serialized_end=3589
+  _globals['_CHATTEMPLATECREATED']._serialized_start=3591
+  _globals['_CHATTEMPLATECREATED']._serialized_end=3697
+  _globals['_CHATCLASSIFIED']._serialized_start=3699
+  _globals['_CHATCLASSIFIED']._serialized_end=3793
+  _globals['_CHATOPTIMIZED']._serialized_start=3795
+  _globals['_CHATOPTIMIZED']._serialized_end=3886
+  _globals['_CHATGENERATED']._serialized_start=3889
+  _globals['_CHATGENERATED']._serialized_end=4105
+  _globals['_CHATPONG']._serialized_start=4107
+  _globals['_CHATPONG']._serialized_end=4206
 # @@protoc_insertion_point(module_scope)

@@ -110,8 +110,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     failover. `RetryInfo` says when to try again.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 22
-    """ERROR_REASON_INTERNAL: INTERNAL. An unexpected error. Example: a defect in the service. Metadata
-    `incident_id` finds it in the server's log; nothing else of it is told.
+    """ERROR_REASON_INTERNAL: INTERNAL. An unexpected error. Example: a defect in the service.
+    Metadata `incident_id` finds it in the server's log; nothing else of it is told.
     """
     ERROR_REASON_CREDENTIALS_MISSING: _ErrorReason.ValueType  # 23
     """ERROR_REASON_CREDENTIALS_MISSING: UNAUTHENTICATED. The call carries no credentials, and this
@@ -300,8 +300,8 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 21
 failover. `RetryInfo` says when to try again.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 22
-"""ERROR_REASON_INTERNAL: INTERNAL. An unexpected error. Example: a defect in the service. Metadata
-`incident_id` finds it in the server's log; nothing else of it is told.
+"""ERROR_REASON_INTERNAL: INTERNAL. An unexpected error. Example: a defect in the service.
+Metadata `incident_id` finds it in the server's log; nothing else of it is told.
 """
 ERROR_REASON_CREDENTIALS_MISSING: ErrorReason.ValueType  # 23
 """ERROR_REASON_CREDENTIALS_MISSING: UNAUTHENTICATED. The call carries no credentials, and this

@@ -30,7 +30,9 @@ class EventBatch(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Event]:
-        """events in any order: at most 1,000."""
+        """events in any order: at most 1,000. One that breaks a limit is rejected by itself and fails
+        nothing else.
+        """
 
     def __init__(
         self,
@@ -54,8 +56,8 @@ class CoverageBatch(_message.Message):
     COVERAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def coverage(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.Coverage]:
-        """coverage in any order, though a later one replaces what it overlaps of an earlier one: at most
-        1,000.
+        """coverage spans: at most 1,000. A later one replaces what it overlaps of an earlier one; one that
+        breaks a limit is rejected by itself and fails nothing else.
         """
 
     def __init__(

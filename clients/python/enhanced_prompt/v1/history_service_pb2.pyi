@@ -97,7 +97,9 @@ class ConversationMessage(_message.Message):
     conversation_turn: _builtins.int
     """conversation_turn is that turn's number, from 1."""
     message_id: _builtins.str
-    """message_id of it; the user's message of a turn and its answer have different ones."""
+    """message_id of an answer; on the user's messages the request_id that they came with, perhaps
+    empty.
+    """
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp:
         """timestamp is the real time at which it was written."""

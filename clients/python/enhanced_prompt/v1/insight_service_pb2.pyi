@@ -755,8 +755,8 @@ class UpdateStandingQuestionRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """update_mask names the fields to change, of query, time_zone, severity and paused: at most 1 KiB.
-        Not set means those that are set; `*` means all.
+        """update_mask names the fields to change, of query, time_zone, severity and paused: at most
+        1 KiB. Not set means those that are set; `*` means all.
         """
 
     def __init__(

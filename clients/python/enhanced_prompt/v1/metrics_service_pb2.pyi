@@ -32,7 +32,7 @@ class _MetricsKind:
 class _MetricsKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MetricsKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     METRICS_KIND_UNSPECIFIED: _MetricsKind.ValueType  # 0
-    """METRICS_KIND_UNSPECIFIED is refused."""
+    """METRICS_KIND_UNSPECIFIED is ignored."""
     METRICS_KIND_UPDATE: _MetricsKind.ValueType  # 1
     """METRICS_KIND_UPDATE is SubscribeMetricsResponse.update."""
     METRICS_KIND_REQUEST: _MetricsKind.ValueType  # 2
@@ -48,7 +48,7 @@ class MetricsKind(_MetricsKind, metaclass=_MetricsKindEnumTypeWrapper):
     """MetricsKind names the kinds of messages of SubscribeMetrics, to choose among them."""
 
 METRICS_KIND_UNSPECIFIED: MetricsKind.ValueType  # 0
-"""METRICS_KIND_UNSPECIFIED is refused."""
+"""METRICS_KIND_UNSPECIFIED is ignored."""
 METRICS_KIND_UPDATE: MetricsKind.ValueType  # 1
 """METRICS_KIND_UPDATE is SubscribeMetricsResponse.update."""
 METRICS_KIND_REQUEST: MetricsKind.ValueType  # 2

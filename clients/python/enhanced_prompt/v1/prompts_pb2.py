@@ -27,7 +27,7 @@ from enhanced_prompt.v1 import validation_pb2 as enhanced__prompt_dot_v1_dot_val
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n enhanced_prompt/v1/prompts.proto\x12\x12\x65nhanced_prompt.v1\x1a enhanced_prompt/v1/answers.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xe1\x01\n\x06Intent\x12\x18\n\x08\x63\x61tegory\x18\x01 \x01(\tB\x06\xda\xbc\x18\x02\x10@\x12\x37\n\rquestion_type\x18\x02 \x01(\x0e\x32 .enhanced_prompt.v1.QuestionType\x12*\n\nconfidence\x18\x03 \x01(\x01\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x00\xf0?\x12:\n\x08\x65ntities\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.IntentEntityB\x06\xda\xbc\x18\x02\x38\x64\x12\x1c\n\x07missing\x18\x05 \x03(\tB\x0b\xda\xbc\x18\x07\x08\x01\x10\xc8\x01\x38\x14\"\x85\x01\n\x0cIntentEntity\x12\x1a\n\x04kind\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xda\xbc\x18\x04\x08\x01\x10@\x12\x15\n\x04text\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x04\x12\x16\n\x05value\x18\x03 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x04\x12*\n\nconfidence\x18\x04 \x01(\x01\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x00\xf0?\"=\n\x0cPromptChange\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xf8\x01\n\x0fOptimizedPrompt\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x31\n\x07\x63hanges\x18\x03 \x03(\x0b\x32 .enhanced_prompt.v1.PromptChange\x12?\n\x11optimization_type\x18\x04 \x01(\x0e\x32$.enhanced_prompt.v1.OptimizationType\x12\r\n\x05model\x18\x05 \x01(\t\x12(\n\x05usage\x18\x06 \x01(\x0b\x32\x19.enhanced_prompt.v1.Usage\x12\x14\n\x0c\x61lternatives\x18\x07 \x03(\t\"\xb3\x01\n\x10\x43lassifiedIntent\x12*\n\x06intent\x18\x01 \x01(\x0b\x32\x1a.enhanced_prompt.v1.Intent\x12:\n\x0einterpretation\x18\x02 \x01(\x0b\x32\".enhanced_prompt.v1.Interpretation\x12\r\n\x05model\x18\x03 \x01(\t\x12(\n\x05usage\x18\x04 \x01(\x0b\x32\x19.enhanced_prompt.v1.Usage\"x\n\x10GeneratedContent\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12(\n\x05usage\x18\x03 \x01(\x0b\x32\x19.enhanced_prompt.v1.Usage\x12\x1a\n\x12processing_time_ms\x18\x04 \x01(\x05\"n\n\x10GenerationSource\x12\x1a\n\x06prompt\x18\x01 \x01(\tB\x08\xda\xbc\x18\x04\x10\x80\xfa\x01H\x00\x12\x34\n\x08template\x18\x02 \x01(\x0b\x32 .enhanced_prompt.v1.TemplateCallH\x00\x42\x08\n\x06source\"\xb5\x01\n\x0cTemplateCall\x12\"\n\x0btemplate_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12O\n\tvariables\x18\x02 \x03(\x0b\x32/.enhanced_prompt.v1.TemplateCall.VariablesEntryB\x0b\xda\xbc\x18\x07\x10\xd0\x0f\x38\x32P@\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\x9a\x01\n\x10OptimizationType\x12!\n\x1dOPTIMIZATION_TYPE_UNSPECIFIED\x10\x00\x12!\n\x1dOPTIMIZATION_TYPE_ENHANCEMENT\x10\x01\x12\x1d\n\x19OPTIMIZATION_TYPE_CLARITY\x10\x02\x12!\n\x1dOPTIMIZATION_TYPE_SPECIFICITY\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n enhanced_prompt/v1/prompts.proto\x12\x12\x65nhanced_prompt.v1\x1a enhanced_prompt/v1/answers.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xe1\x01\n\x06Intent\x12\x18\n\x08\x63\x61tegory\x18\x01 \x01(\tB\x06\xda\xbc\x18\x02\x10@\x12\x37\n\rquestion_type\x18\x02 \x01(\x0e\x32 .enhanced_prompt.v1.QuestionType\x12*\n\nconfidence\x18\x03 \x01(\x01\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x00\xf0?\x12:\n\x08\x65ntities\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.IntentEntityB\x06\xda\xbc\x18\x02\x38\x64\x12\x1c\n\x07missing\x18\x05 \x03(\tB\x0b\xda\xbc\x18\x07\x08\x01\x10\xc8\x01\x38\x14\"\x85\x01\n\x0cIntentEntity\x12\x1a\n\x04kind\x18\x01 \x01(\tB\x0c\xe2\x41\x01\x02\xda\xbc\x18\x04\x08\x01\x10@\x12\x15\n\x04text\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x04\x12\x16\n\x05value\x18\x03 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x04\x12*\n\nconfidence\x18\x04 \x01(\x01\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x00\xf0?\"=\n\x0cPromptChange\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\xf8\x01\n\x0fOptimizedPrompt\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x31\n\x07\x63hanges\x18\x03 \x03(\x0b\x32 .enhanced_prompt.v1.PromptChange\x12?\n\x11optimization_type\x18\x04 \x01(\x0e\x32$.enhanced_prompt.v1.OptimizationType\x12\r\n\x05model\x18\x05 \x01(\t\x12(\n\x05usage\x18\x06 \x01(\x0b\x32\x19.enhanced_prompt.v1.Usage\x12\x14\n\x0c\x61lternatives\x18\x07 \x03(\t\"\xb3\x01\n\x10\x43lassifiedIntent\x12*\n\x06intent\x18\x01 \x01(\x0b\x32\x1a.enhanced_prompt.v1.Intent\x12:\n\x0einterpretation\x18\x02 \x01(\x0b\x32\".enhanced_prompt.v1.Interpretation\x12\r\n\x05model\x18\x03 \x01(\t\x12(\n\x05usage\x18\x04 \x01(\x0b\x32\x19.enhanced_prompt.v1.Usage\"x\n\x10GeneratedContent\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12(\n\x05usage\x18\x03 \x01(\x0b\x32\x19.enhanced_prompt.v1.Usage\x12\x1a\n\x12processing_time_ms\x18\x04 \x01(\x05\"p\n\x10GenerationSource\x12\x1c\n\x06prompt\x18\x01 \x01(\tB\n\xda\xbc\x18\x06\x08\x01\x10\x80\xfa\x01H\x00\x12\x34\n\x08template\x18\x02 \x01(\x0b\x32 .enhanced_prompt.v1.TemplateCallH\x00\x42\x08\n\x06source\"\xb5\x01\n\x0cTemplateCall\x12\"\n\x0btemplate_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x01\x12O\n\tvariables\x18\x02 \x03(\x0b\x32/.enhanced_prompt.v1.TemplateCall.VariablesEntryB\x0b\xda\xbc\x18\x07\x10\xd0\x0f\x38\x32P@\x1a\x30\n\x0eVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\x9a\x01\n\x10OptimizationType\x12!\n\x1dOPTIMIZATION_TYPE_UNSPECIFIED\x10\x00\x12!\n\x1dOPTIMIZATION_TYPE_ENHANCEMENT\x10\x01\x12\x1d\n\x19OPTIMIZATION_TYPE_CLARITY\x10\x02\x12!\n\x1dOPTIMIZATION_TYPE_SPECIFICITY\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,15 +51,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INTENTENTITY'].fields_by_name['confidence']._loaded_options = None
   _globals['_INTENTENTITY'].fields_by_name['confidence']._serialized_options = b'\332\274\030\022!\000\000\000\000\000\000\000\000)\000\000\000\000\000\000\360?'
   _globals['_GENERATIONSOURCE'].fields_by_name['prompt']._loaded_options = None
-  _globals['_GENERATIONSOURCE'].fields_by_name['prompt']._serialized_options = b'\332\274\030\004\020\200\372\001'
+  _globals['_GENERATIONSOURCE'].fields_by_name['prompt']._serialized_options = b'\332\274\030\006\010\001\020\200\372\001'
   _globals['_TEMPLATECALL_VARIABLESENTRY']._loaded_options = None
   _globals['_TEMPLATECALL_VARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_TEMPLATECALL'].fields_by_name['template_id']._loaded_options = None
   _globals['_TEMPLATECALL'].fields_by_name['template_id']._serialized_options = b'\342A\001\002\332\274\030\005\010\001\020\200\001'
   _globals['_TEMPLATECALL'].fields_by_name['variables']._loaded_options = None
   _globals['_TEMPLATECALL'].fields_by_name['variables']._serialized_options = b'\332\274\030\007\020\320\01782P@'
-  _globals['_OPTIMIZATIONTYPE']._serialized_start=1439
-  _globals['_OPTIMIZATIONTYPE']._serialized_end=1593
+  _globals['_OPTIMIZATIONTYPE']._serialized_start=1441
+  _globals['_OPTIMIZATIONTYPE']._serialized_end=1595
   _globals['_INTENT']._serialized_start=161
   _globals['_INTENT']._serialized_end=386
   _globals['_INTENTENTITY']._serialized_start=389
@@ -73,9 +73,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATEDCONTENT']._serialized_start=1020
   _globals['_GENERATEDCONTENT']._serialized_end=1140
   _globals['_GENERATIONSOURCE']._serialized_start=1142
-  _globals['_GENERATIONSOURCE']._serialized_end=1252
-  _globals['_TEMPLATECALL']._serialized_start=1255
-  _globals['_TEMPLATECALL']._serialized_end=1436
-  _globals['_TEMPLATECALL_VARIABLESENTRY']._serialized_start=1388
-  _globals['_TEMPLATECALL_VARIABLESENTRY']._serialized_end=1436
+  _globals['_GENERATIONSOURCE']._serialized_end=1254
+  _globals['_TEMPLATECALL']._serialized_start=1257
+  _globals['_TEMPLATECALL']._serialized_end=1438
+  _globals['_TEMPLATECALL_VARIABLESENTRY']._serialized_start=1390
+  _globals['_TEMPLATECALL_VARIABLESENTRY']._serialized_end=1438
 # @@protoc_insertion_point(module_scope)

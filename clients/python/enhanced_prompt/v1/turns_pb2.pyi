@@ -78,7 +78,7 @@ class _FrameKind:
 class _FrameKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FrameKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     FRAME_KIND_UNSPECIFIED: _FrameKind.ValueType  # 0
-    """FRAME_KIND_UNSPECIFIED is refused."""
+    """FRAME_KIND_UNSPECIFIED is ignored."""
     FRAME_KIND_RESET: _FrameKind.ValueType  # 1
     """FRAME_KIND_RESET is TurnFrame.reset. It is always delivered, chosen or not."""
     FRAME_KIND_STARTED: _FrameKind.ValueType  # 2
@@ -108,7 +108,7 @@ class FrameKind(_FrameKind, metaclass=_FrameKindEnumTypeWrapper):
     """FrameKind names the kinds of turn frames, to choose among them."""
 
 FRAME_KIND_UNSPECIFIED: FrameKind.ValueType  # 0
-"""FRAME_KIND_UNSPECIFIED is refused."""
+"""FRAME_KIND_UNSPECIFIED is ignored."""
 FRAME_KIND_RESET: FrameKind.ValueType  # 1
 """FRAME_KIND_RESET is TurnFrame.reset. It is always delivered, chosen or not."""
 FRAME_KIND_STARTED: FrameKind.ValueType  # 2

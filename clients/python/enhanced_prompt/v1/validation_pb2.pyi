@@ -23,15 +23,17 @@ class FieldLimits(_message.Message):
     """FieldLimits says what a field that a client sends may hold, so that servers and clients check
     the same limits from the descriptors alone.
 
-    An empty string, an empty list and an absent message count as "not set" and pass, unless the
-    field is marked `(google.api.field_behavior) = REQUIRED` or has `min_length` or `min_items`.
-    Fields marked OUTPUT_ONLY are ignored in requests and never checked. An enum value that this
-    contract does not define is refused wherever a client sends it.
+    What is not set passes, unless the field is marked `(google.api.field_behavior) = REQUIRED`: an
+    absent message, an `optional` field or member of a oneof that was not set, an empty list or map,
+    and an empty string (which `min_length` refuses all the same). A number without presence is
+    always checked, its zero too. Fields marked OUTPUT_ONLY are ignored in requests and never
+    checked. In a request with an `update_mask`, REQUIRED and `min_length` inside the resource hold
+    only for what the mask names. An enum value that this contract does not define is refused.
 
-    On a repeated field every limit but `min_items`, `max_items` and `max_bytes` holds for each
-    element; on a map it holds for each value. A broken limit is INVALID_ARGUMENT with one
+    On a repeated field every limit but `min_items`, `max_items`, `max_bytes` and `unique` holds for
+    each element; on a map, for each value. A broken limit is INVALID_ARGUMENT with one
     `BadRequest.FieldViolation` a field and reason ERROR_REASON_LIMIT_EXCEEDED (lengths, ranges,
-    sizes) or ERROR_REASON_INVALID_FORMAT (patterns, time zones).
+    sizes) or ERROR_REASON_INVALID_FORMAT (patterns, time zones, unknown enum values).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
