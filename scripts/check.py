@@ -88,16 +88,22 @@ def addresses() -> list[str]:
         return []  # an unpacked archive, no checkout
     found: list[str] = []
     for name in filter(None, listed.stdout.split("\0")):
-        path = ROOT / name
         try:
-            text = path.read_text()
+            text = (ROOT / name).read_text(encoding="utf-8")
         except (UnicodeDecodeError, OSError):
             continue
-        for number, line in enumerate(text.splitlines(), 1):
-            if _ADDRESSES.search(line):
-                found.append(f"{name}:{number}: address of a package index: {line.strip()[:100]}")
-            if _MACHINE.search(line):
-                found.append(f"{name}:{number}: path of a machine: {line.strip()[:100]}")
+        found += [f"{name}:{complaint}" for complaint in bound_to_a_place(text)]
+    return found
+
+
+def bound_to_a_place(text: str) -> list[str]:
+    """What of a text would only work where it was written, by line."""
+    found: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if _ADDRESSES.search(line):
+            found.append(f"{number}: address of a package index: {line.strip()[:100]}")
+        if _MACHINE.search(line):
+            found.append(f"{number}: path of a machine: {line.strip()[:100]}")
     return found
 
 
