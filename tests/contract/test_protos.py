@@ -19,12 +19,14 @@ from google.protobuf.descriptor import (
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorSet
 
 from enhanced_prompt.v1 import (
+    answers_pb2,
     chat_pb2,
     compat_service_pb2,
     errors_pb2,
     event_service_pb2,
     history_service_pb2,
     insight_service_pb2,
+    insights_pb2,
     metrics_service_pb2,
     prompt_service_pb2,
     site_service_pb2,
@@ -32,6 +34,7 @@ from enhanced_prompt.v1 import (
     turns_pb2,
     validation_pb2,
 )
+from enhanced_prompt_service import schemas
 from enhanced_prompt_service.domain.answers import QuestionType, ResponseType
 from enhanced_prompt_service.domain.errors import Reason
 from enhanced_prompt_service.domain.events import CoverageState, GroupBy, Order
@@ -207,6 +210,20 @@ def test_frames_of_a_turn_are_field_1_so_that_their_bytes_pass_through() -> None
         assert turn.containing_oneof.name == "frame"
         assert message.DESCRIPTOR.fields_by_number[2].name == "heartbeat"
         assert message.DESCRIPTOR.fields_by_number[3].name == "go_away"
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (schemas.PromptResponsePayload, answers_pb2.PromptResponse),
+        (schemas.Evidence, answers_pb2.Evidence),
+        (schemas.HistoryRetrievalPayload, history_service_pb2.Conversation),
+        (schemas.ConversationMessage, history_service_pb2.ConversationMessage),
+        (schemas.ProactiveInsightPayload, insights_pb2.Insight),
+    ],
+)
+def test_messages_have_every_field_of_their_downstream_payload(payload: Any, message: Any) -> None:
+    assert set(payload.model_fields) <= set(message.DESCRIPTOR.fields_by_name)
 
 
 # ---- enums --------------------------------------------------------------------------------------

@@ -428,7 +428,7 @@ class PublishInsightRequest(_message.Message):
     EVENT_IDS_FIELD_NUMBER: _builtins.int
     SUGGESTED_ACTIONS_FIELD_NUMBER: _builtins.int
     RELATED_INSIGHTS_FIELD_NUMBER: _builtins.int
-    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     BASELINE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
@@ -494,8 +494,8 @@ class PublishInsightRequest(_message.Message):
         """related_insights are ids of others that belong to it: at most 50."""
 
     @_builtins.property
-    def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """expire_time is when it stops to matter, in site time; not set means 24 hours after its window."""
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """expires_at is when it stops to matter, in site time; not set means 24 hours after its window."""
 
     @_builtins.property
     def baseline(self) -> _containers.RepeatedCompositeFieldContainer[_insights_pb2.BaselinePoint]:
@@ -526,15 +526,15 @@ class PublishInsightRequest(_message.Message):
         event_ids: _abc.Iterable[_builtins.str] | None = ...,
         suggested_actions: _abc.Iterable[_builtins.str] | None = ...,
         related_insights: _abc.Iterable[_builtins.str] | None = ...,
-        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
         baseline: _abc.Iterable[_insights_pb2.BaselinePoint] | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
         request_id: _builtins.str = ...,
         analysis_period: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "expected", b"expected", "expire_time", b"expire_time", "interval", b"interval", "metadata", b"metadata", "observed", b"observed", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "expected", b"expected", "expires_at", b"expires_at", "interval", b"interval", "metadata", b"metadata", "observed", b"observed", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "affected_cameras", b"affected_cameras", "analysis_period", b"analysis_period", "baseline", b"baseline", "confidence_score", b"confidence_score", "dedupe_key", b"dedupe_key", "event_ids", b"event_ids", "expected", b"expected", "expire_time", b"expire_time", "insight_type", b"insight_type", "interval", b"interval", "message", b"message", "metadata", b"metadata", "observed", b"observed", "related_insights", b"related_insights", "request_id", b"request_id", "score", b"score", "severity", b"severity", "sites", b"sites", "suggested_actions", b"suggested_actions", "title", b"title", "unit", b"unit", "window", b"window", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "affected_cameras", b"affected_cameras", "analysis_period", b"analysis_period", "baseline", b"baseline", "confidence_score", b"confidence_score", "dedupe_key", b"dedupe_key", "event_ids", b"event_ids", "expected", b"expected", "expires_at", b"expires_at", "insight_type", b"insight_type", "interval", b"interval", "message", b"message", "metadata", b"metadata", "observed", b"observed", "related_insights", b"related_insights", "request_id", b"request_id", "score", b"score", "severity", b"severity", "sites", b"sites", "suggested_actions", b"suggested_actions", "title", b"title", "unit", b"unit", "window", b"window", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected: _TypeAlias = _typing.Literal["expected"]  # noqa: Y015
     _WhichOneofArgType__expected: _TypeAlias = _typing.Literal["_expected", b"_expected"]  # noqa: Y015

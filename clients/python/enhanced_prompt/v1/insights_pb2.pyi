@@ -217,7 +217,7 @@ class Insight(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     DEDUPE_KEY_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
-    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     SITES_FIELD_NUMBER: _builtins.int
     ZONES_FIELD_NUMBER: _builtins.int
@@ -301,8 +301,8 @@ class Insight(_message.Message):
         """interval is where the number usually lies; unset where it has none."""
 
     @_builtins.property
-    def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """expire_time is when it stops to matter, in site time; unset for never."""
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """expires_at is when it stops to matter, in site time; unset for never."""
 
     @_builtins.property
     def sites(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -358,7 +358,7 @@ class Insight(_message.Message):
         unit: _builtins.str = ...,
         dedupe_key: _builtins.str = ...,
         status: Global___InsightStatus.ValueType = ...,
-        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
         sites: _abc.Iterable[_builtins.str] | None = ...,
         zones: _abc.Iterable[_builtins.str] | None = ...,
@@ -368,9 +368,9 @@ class Insight(_message.Message):
         standing_question_id: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "acknowledgement", b"acknowledgement", "create_time", b"create_time", "expected", b"expected", "expire_time", b"expire_time", "interval", b"interval", "metadata", b"metadata", "muted_until", b"muted_until", "observed", b"observed", "timestamp", b"timestamp", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "acknowledgement", b"acknowledgement", "create_time", b"create_time", "expected", b"expected", "expires_at", b"expires_at", "interval", b"interval", "metadata", b"metadata", "muted_until", b"muted_until", "observed", b"observed", "timestamp", b"timestamp", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "acknowledgement", b"acknowledgement", "affected_cameras", b"affected_cameras", "analysis_period", b"analysis_period", "baseline", b"baseline", "clip_links", b"clip_links", "confidence_score", b"confidence_score", "create_time", b"create_time", "dedupe_key", b"dedupe_key", "event_count", b"event_count", "evidence", b"evidence", "expected", b"expected", "expire_time", b"expire_time", "insight_id", b"insight_id", "insight_type", b"insight_type", "interval", b"interval", "message", b"message", "metadata", b"metadata", "muted_until", b"muted_until", "observed", b"observed", "priority_level", b"priority_level", "related_insights", b"related_insights", "revision", b"revision", "score", b"score", "service_name", b"service_name", "severity", b"severity", "sites", b"sites", "standing_question_id", b"standing_question_id", "status", b"status", "suggested_actions", b"suggested_actions", "timestamp", b"timestamp", "title", b"title", "unit", b"unit", "window", b"window", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_observed", b"_observed", "acknowledgement", b"acknowledgement", "affected_cameras", b"affected_cameras", "analysis_period", b"analysis_period", "baseline", b"baseline", "clip_links", b"clip_links", "confidence_score", b"confidence_score", "create_time", b"create_time", "dedupe_key", b"dedupe_key", "event_count", b"event_count", "evidence", b"evidence", "expected", b"expected", "expires_at", b"expires_at", "insight_id", b"insight_id", "insight_type", b"insight_type", "interval", b"interval", "message", b"message", "metadata", b"metadata", "muted_until", b"muted_until", "observed", b"observed", "priority_level", b"priority_level", "related_insights", b"related_insights", "revision", b"revision", "score", b"score", "service_name", b"service_name", "severity", b"severity", "sites", b"sites", "standing_question_id", b"standing_question_id", "status", b"status", "suggested_actions", b"suggested_actions", "timestamp", b"timestamp", "title", b"title", "unit", b"unit", "window", b"window", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected: _TypeAlias = _typing.Literal["expected"]  # noqa: Y015
     _WhichOneofArgType__expected: _TypeAlias = _typing.Literal["_expected", b"_expected"]  # noqa: Y015
