@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any, Generic
 
 import grpc
@@ -117,16 +118,20 @@ class AsyncUpload(Generic[RequestT, ResponseT]):
         """Hand one request to the network; where the call is over, raise what ended it."""
         try:
             await self._call.write(request)
-        except grpc.RpcError as raised:
-            raise from_rpc(raised, self._target) from None
-        except asyncio.InvalidStateError:  # grpc's word for a call that is over
-            await self.finish()
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            # The call is over. What the write raised does not say why: grpc makes an INTERNAL of
+            # its own, or knows the state only. The call itself has the server's status.
+            await self._answer()
             raise ConnectionFailed(f"{self._target} answered before all was sent") from None
 
     async def finish(self) -> ResponseT:
         """Say that nothing more comes, and wait for the answer."""
-        try:
+        with suppress(grpc.RpcError, asyncio.InvalidStateError):
             await self._call.done_writing()
+        return await self._answer()
+
+    async def _answer(self) -> ResponseT:
+        try:
             return await self._call
         except grpc.RpcError as raised:
             raise from_rpc(raised, self._target) from None
