@@ -12,8 +12,10 @@ from enhanced_prompt_service.domain.answers import Interpretation, PromptRespons
 from enhanced_prompt_service.domain.turns import (
     Completed,
     FrameKind,
+    Reset,
     Started,
     TextDelta,
+    TextWithdrawn,
     Thinking,
     TurnError,
 )
@@ -141,6 +143,19 @@ def test_a_view_leaves_kinds_out_and_says_what_it_saw_before() -> None:
     log.append(closing())
     frames = drain(log.cursor(frozenset({FrameKind.STARTED, FrameKind.TEXT_DELTA})))
     assert [(f.sequence, f.previous_sequence) for f in frames] == [(1, 0), (4, 1), (5, 4)]
+
+
+def test_no_view_leaves_out_a_reset_or_what_withdraws_its_text() -> None:
+    log = a_log()
+    log.append(Reset(2))
+    log.text("a")
+    log.append(TextWithdrawn("one", "two"))
+    assert [f.kind for f in drain(log.cursor(frozenset()))] == [FrameKind.RESET]
+    assert [f.kind for f in drain(log.cursor(frozenset({FrameKind.TEXT_DELTA})))] == [
+        FrameKind.RESET,
+        FrameKind.TEXT_DELTA,
+        FrameKind.TEXT_WITHDRAWN,
+    ]
 
 
 def test_a_reader_that_leaves_text_out_does_not_seal_it() -> None:

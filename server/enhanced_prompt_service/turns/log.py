@@ -193,8 +193,11 @@ class TurnLog:
     # ---- reading ------------------------------------------------------------------------------
 
     def cursor(self, kinds: frozenset[FrameKind] | None = None, after_sequence: int = 0) -> Cursor:
-        """A reader from after a sequence on; `kinds` None means all. Closing frames always come."""
-        return Cursor(self, None if kinds is None else kinds | CLOSING, after_sequence)
+        """A reader from after a sequence on; `kinds` None means all.
+
+        Resets and closing frames always come, and with text what withdraws it.
+        """
+        return Cursor(self, None if kinds is None else _completed(kinds), after_sequence)
 
     def copier(self) -> Copier:
         """The one reader that a gated log's bus has."""
@@ -358,6 +361,12 @@ class Copier:
     def accepted(self, sequence: int) -> None:
         """The bus holds all frames up to here."""
         self._log.accept(sequence)
+
+
+def _completed(kinds: frozenset[FrameKind]) -> frozenset[FrameKind]:
+    """A view with the kinds that no reader can do without."""
+    view = kinds | CLOSING | {FrameKind.RESET}
+    return view | {FrameKind.TEXT_WITHDRAWN} if FrameKind.TEXT_DELTA in kinds else view
 
 
 def _expire(future: asyncio.Future[bool]) -> None:

@@ -1,0 +1,269 @@
+"""The bus on Redis: one command connection pool and one pub/sub connection a process.
+
+A turn's log is one stream with explicit ids `<attempt>-<sequence>`, so that adding again changes
+nothing. Keys of one turn share a hash tag, so that Redis Cluster keeps them together. A thousand
+watchers of a turn cost this process one subscription; what they read are ranges, never blocking
+reads.
+
+While Redis is away every call fails at once after the connection's own time-out, the subscription
+is taken up again with jittered waits, and all listeners are woken when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeVar
+
+import redis.asyncio as aioredis
+import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+from enhanced_prompt_service.domain.bus import LogEntry, log_channel
+from enhanced_prompt_service.domain.errors import Reason, Unavailable
+
+from .listening import Hub, Signal
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("eps.bus")
+
+_COLLECT = """
+local letters = redis.call('LRANGE', KEYS[1], 0, -1)
+redis.call('DEL', KEYS[1])
+return letters
+"""
+
+
+class RedisBus:
+    """`domain.bus.Bus` on a Redis server. Use as an async context manager.
+
+    Args:
+        url: `redis://` or `rediss://` address.
+        prefix: Begins every key and channel, so that services can share a server.
+        log_ttl_s: How long a log is kept after its last frame.
+        log_cap: A turn's log keeps at most about so many frames.
+        timeout_s: How long one command may take before the bus counts as away.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "eps",
+        log_ttl_s: float = 900.0,
+        log_cap: int = 100_000,
+        timeout_s: float = 1.0,
+    ) -> None:
+        self._redis: Any = aioredis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            health_check_interval=30,
+        )
+        self._pubsub: Any = None
+        self._prefix = prefix
+        self._log_ttl_ms = int(log_ttl_s * 1000)
+        self._log_cap = log_cap
+        self._hub = Hub()
+        self._up = False
+        self._changed = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether the last use of Redis worked."""
+        return self._up
+
+    async def __aenter__(self) -> Self:
+        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        self._reader = asyncio.create_task(self._listen(), name="bus-listener")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self._pubsub.aclose()
+        await self._redis.aclose()
+
+    # ---- turn logs ----
+
+    async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
+        """See `Bus.append`."""
+        key = self._log_key(turn_id)
+        pipe = self._redis.pipeline(transaction=False)
+        for entry in entries:
+            pipe.xadd(
+                key,
+                {"k": entry.kind, "f": entry.encoded},
+                id=f"{attempt}-{entry.sequence}",
+                maxlen=self._log_cap,
+                approximate=True,
+            )
+        pipe.pexpire(key, self._log_ttl_ms)
+        pipe.publish(self._key(log_channel(turn_id)), b"")
+        results = await self._do(pipe.execute(raise_on_error=False))
+        for result in results:
+            # An id that is not above the last one was added before: that is what idempotent means.
+            if isinstance(result, ResponseError) and "equal or smaller" in str(result):
+                continue
+            if isinstance(result, Exception):
+                raise self._away() from result
+
+    async def read(
+        self, turn_id: str, attempt: int, after: int, limit: int = 1000
+    ) -> list[LogEntry]:
+        """See `Bus.read`."""
+        found = await self._do(
+            self._redis.xrange(
+                self._log_key(turn_id),
+                min=f"{attempt}-{after + 1}",
+                max=f"{attempt}-{2**63}",
+                count=limit,
+            )
+        )
+        return [
+            LogEntry(int(entry_id.split(b"-")[1]), fields[b"k"].decode(), fields[b"f"])
+            for entry_id, fields in found
+        ]
+
+    async def newest_attempt(self, turn_id: str) -> int:
+        """See `Bus.newest_attempt`."""
+        last = await self._do(self._redis.xrevrange(self._log_key(turn_id), count=1))
+        return int(last[0][0].split(b"-")[0]) if last else 0
+
+    async def expire_log(self, turn_id: str, ttl_s: float) -> None:
+        """See `Bus.expire_log`."""
+        await self._do(self._redis.pexpire(self._log_key(turn_id), int(ttl_s * 1000)))
+
+    async def drop_log(self, turn_id: str) -> None:
+        """See `Bus.drop_log`."""
+        await self._do(self._redis.unlink(self._log_key(turn_id)))
+
+    # ---- signals and mailboxes ----
+
+    async def signal(self, channel: str) -> None:
+        """See `Bus.signal`."""
+        await self._do(self._redis.publish(self._key(channel), b""))
+
+    @asynccontextmanager
+    async def listen(self, channel: str) -> AsyncGenerator[Signal]:
+        """See `Bus.listen`. Never fails: a bus that is away is heard when it is back."""
+        signal = self._hub.join(channel)
+        signal.set()  # look once right after subscribing: what came before is not signalled again
+        try:
+            await self._quietly(self._subscribe(channel))
+            yield signal
+        finally:
+            if self._hub.leave(channel, signal):
+                await self._quietly(self._pubsub.unsubscribe(self._key(channel)))
+
+    async def post(self, mailbox: str, letter: str, ttl_s: float) -> None:
+        """See `Bus.post`."""
+        key = self._key(f"mail:{mailbox}")
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.rpush(key, letter)
+        pipe.pexpire(key, int(ttl_s * 1000))
+        pipe.publish(self._key(mailbox), b"")
+        await self._do(pipe.execute())
+
+    async def collect(self, mailbox: str) -> list[str]:
+        """See `Bus.collect`."""
+        letters = await self._do(self._redis.eval(_COLLECT, 1, self._key(f"mail:{mailbox}")))
+        return [letter.decode() for letter in letters]
+
+    # ---- short-lived values ----
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """See `Bus.put`."""
+        await self._do(self._redis.set(self._key(f"value:{key}"), value, px=int(ttl_s * 1000)))
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Bus.get`."""
+        return await self._do(self._redis.get(self._key(f"value:{key}")))
+
+    async def delete(self, *keys: str) -> None:
+        """See `Bus.delete`."""
+        for key in keys:  # one by one: a cluster keeps them in different places
+            await self._do(self._redis.unlink(self._key(f"value:{key}")))
+
+    # ---- inside ----
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}:{name}"
+
+    def _log_key(self, turn_id: str) -> str:
+        return f"{self._prefix}:{{{turn_id}}}:log"
+
+    def _away(self) -> Unavailable:
+        self._set_up(up=False)
+        return Unavailable(
+            "the bus that replicas share is away", reason=Reason.BUS_UNAVAILABLE, retry_after_s=1.0
+        )
+
+    async def _do(self, command: Awaitable[T]) -> T:
+        try:
+            result = await command
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._away() from error
+        self._set_up(up=True)
+        return result
+
+    def _set_up(self, *, up: bool) -> None:
+        if up != self._up:
+            self._up = up
+            _log.info("bus is back" if up else "bus is away")
+
+    async def _subscribe(self, channel: str) -> None:
+        await self._pubsub.subscribe(self._key(channel))
+        self._changed.set()
+
+    async def _quietly(self, command: Awaitable[Any]) -> None:
+        try:
+            await command
+        except (RedisError, OSError, TimeoutError):
+            self._set_up(up=False)
+
+    async def _listen(self) -> None:
+        """Owns the subscription: hears messages, and takes it up again after a loss."""
+        failures = 0
+        while True:
+            try:
+                if not self._pubsub.subscribed:
+                    await self._changed.wait()
+                    self._changed.clear()
+                    continue
+                message = await self._pubsub.get_message(timeout=5.0)
+                failures = 0
+                if message is None:
+                    continue
+                name = message["channel"].decode()[len(self._prefix) + 1 :]
+                if message["type"] in ("message", "subscribe"):
+                    self._hub.wake(name)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._set_up(up=False)
+                failures += 1
+                # Full jitter: many processes lose the same server at the same moment.
+                await asyncio.sleep(random.uniform(0.0, min(2.0, 0.05 * 2**failures)))
+                if isinstance(error, RedisConnectionError | OSError | TimeoutError):
+                    await self._again()
+
+    async def _again(self) -> None:
+        """A fresh subscription to all channels; everybody looks, for something may be missed."""
+        await self._quietly(self._pubsub.aclose())
+        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        channels = [self._key(one) for one in self._hub.channels]
+        if channels:
+            try:
+                await self._pubsub.subscribe(*channels)
+            except (RedisError, OSError, TimeoutError):
+                self._set_up(up=False)
+                return
+        self._set_up(up=True)
+        self._hub.wake_all()

@@ -1,0 +1,115 @@
+"""What replicas share beside the database: turn logs, signals, mailboxes, short-lived values.
+
+`bus` implements this twice, in the process and on Redis; one contract test holds both. Nothing
+here is the only copy of what a user would miss: SQL is the truth. Every method but those that
+only listen raises `errors.Unavailable` (BUS_UNAVAILABLE) while the bus is away.
+
+A signal means "look again", and nothing else: it may come late, twice, or be merged with others,
+and whoever waits for one also looks now and then by himself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One frame of a turn's log, as the bus keeps it: `kind` is a `FrameKind`'s value."""
+
+    sequence: int
+    kind: str
+    encoded: bytes
+
+
+class Listener(Protocol):
+    """Hears the signals of one channel since it was opened; many signals count as one."""
+
+    async def wait(self, timeout_s: float) -> bool:
+        """True when a signal came since the last wait, False when the time passed without one.
+
+        True also when the bus came back after it was away: something may have been missed.
+        """
+        ...
+
+
+class Bus(Protocol):
+    """Shared state of all replicas of one service."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes can see it."""
+        ...
+
+    @property
+    def up(self) -> bool:
+        """Whether the last use of it worked. A bus that is away tries again by itself."""
+        ...
+
+    # ---- turn logs ----
+
+    async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
+        """Add frames, in order, and signal `log_channel(turn_id)`.
+
+        Idempotent: a sequence that is there already stays as it is. A new attempt follows the
+        older ones in the same log.
+        """
+        ...
+
+    async def read(
+        self, turn_id: str, attempt: int, after: int, limit: int = 1000
+    ) -> list[LogEntry]:
+        """Frames of one attempt with a sequence above `after`, in order; empty when none."""
+        ...
+
+    async def newest_attempt(self, turn_id: str) -> int:
+        """The newest attempt that has frames, 0 when the log is not there."""
+        ...
+
+    async def expire_log(self, turn_id: str, ttl_s: float) -> None:
+        """Let a log go after a time; until then it is kept as long as the bus keeps logs."""
+        ...
+
+    async def drop_log(self, turn_id: str) -> None:
+        """Delete a log now."""
+        ...
+
+    # ---- signals and mailboxes ----
+
+    async def signal(self, channel: str) -> None:
+        """Wake all listeners of a channel, in every process."""
+        ...
+
+    def listen(self, channel: str) -> AbstractAsyncContextManager[Listener]:
+        """Hear a channel: once entered, no signal sent after it is missed while the bus is up."""
+        ...
+
+    async def post(self, mailbox: str, letter: str, ttl_s: float) -> None:
+        """Put a letter in a mailbox and signal the channel of the same name."""
+        ...
+
+    async def collect(self, mailbox: str) -> list[str]:
+        """Take all letters out, oldest first; each is taken once."""
+        ...
+
+    # ---- short-lived values ----
+
+    async def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Keep a value for a time."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, None when it is not there or has expired."""
+        ...
+
+    async def delete(self, *keys: str) -> None:
+        """Forget values."""
+        ...
+
+
+def log_channel(turn_id: str) -> str:
+    """The channel that is signalled when a turn's log grew."""
+    return f"turn:{turn_id}"

@@ -1,0 +1,217 @@
+"""What every bus promises, held by both: in the process, and on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from enhanced_prompt_service.bus import MemoryBus, RedisBus
+from enhanced_prompt_service.domain.bus import Bus, LogEntry, log_channel
+from enhanced_prompt_service.domain.errors import Reason, Unavailable
+from tests.support.redis import RedisServer, redis_server
+
+SOON_S = 10.0  # an upper bound that a working bus never comes near
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
+    if request.param == "memory":
+        yield MemoryBus(time.monotonic)
+        return
+    server: RedisServer = request.getfixturevalue("redis")
+    async with RedisBus(server.url, prefix=f"test-{request.node.name}") as opened:
+        yield opened
+
+
+def entries(*sequences: int) -> list[LogEntry]:
+    return [LogEntry(n, "text_delta", bytes([0, 255, n])) for n in sequences]
+
+
+async def test_frames_come_back_in_order_and_as_they_were(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1, 2))
+    await bus.append("t", 1, entries(3))
+    assert await bus.read("t", 1, after=0) == entries(1, 2, 3)
+    assert await bus.read("t", 1, after=2) == entries(3)
+    assert await bus.read("t", 1, after=3) == []
+    assert await bus.read("t", 1, after=0, limit=2) == entries(1, 2)
+
+
+async def test_adding_again_changes_nothing(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1, 2))
+    await bus.append("t", 1, [LogEntry(2, "other", b"other"), *entries(3)])
+    assert await bus.read("t", 1, after=0) == entries(1, 2, 3)
+
+
+async def test_attempts_are_logs_of_their_own(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1, 2))
+    assert await bus.newest_attempt("t") == 1
+    await bus.append("t", 2, entries(1))
+    assert await bus.newest_attempt("t") == 2
+    assert await bus.read("t", 1, after=0) == entries(1, 2)
+    assert await bus.read("t", 2, after=0) == entries(1)
+
+
+async def test_a_log_that_is_not_there_is_empty(bus: Bus) -> None:
+    assert await bus.newest_attempt("none") == 0
+    assert await bus.read("none", 1, after=0) == []
+
+
+async def test_a_dropped_log_is_gone(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1))
+    await bus.drop_log("t")
+    assert await bus.newest_attempt("t") == 0
+
+
+async def test_whoever_listens_is_woken_by_new_frames(bus: Bus) -> None:
+    async with bus.listen(log_channel("t")) as listener:
+        while await listener.wait(0.05):  # a listener may be told to look when it begins
+            pass
+        await bus.append("t", 1, entries(1))
+        assert await listener.wait(SOON_S)
+
+
+async def test_signals_wake_all_listeners_of_their_channel_only(bus: Bus) -> None:
+    async with bus.listen("a") as one, bus.listen("a") as two, bus.listen("b") as other:
+        for listener in (one, two, other):
+            while await listener.wait(0.05):
+                pass
+        await bus.signal("a")
+        assert await one.wait(SOON_S)
+        assert await two.wait(SOON_S)
+        assert not await other.wait(0.05)
+
+
+async def test_many_signals_may_count_as_one_but_never_as_none(bus: Bus) -> None:
+    async with bus.listen("a") as listener:
+        while await listener.wait(0.05):
+            pass
+        for _ in range(50):
+            await bus.signal("a")
+        assert await listener.wait(SOON_S)
+
+
+async def test_leaving_a_channel_twice_listened_to_keeps_the_other(bus: Bus) -> None:
+    async with bus.listen("a") as stays:
+        async with bus.listen("a"):
+            pass
+        while await stays.wait(0.05):
+            pass
+        await bus.signal("a")
+        assert await stays.wait(SOON_S)
+
+
+async def test_letters_are_taken_once_in_order_and_wake_whoever_waits(bus: Bus) -> None:
+    async with bus.listen("box") as listener:
+        while await listener.wait(0.05):
+            pass
+        await bus.post("box", "first", ttl_s=60)
+        await bus.post("box", "second", ttl_s=60)
+        assert await listener.wait(SOON_S)
+    assert await bus.collect("box") == ["first", "second"]
+    assert await bus.collect("box") == []
+
+
+async def test_values_are_kept_replaced_and_forgotten(bus: Bus) -> None:
+    assert await bus.get("k") is None
+    await bus.put("k", b"\x00one", ttl_s=60)
+    assert await bus.get("k") == b"\x00one"
+    await bus.put("k", b"two", ttl_s=60)
+    assert await bus.get("k") == b"two"
+    await bus.delete("k", "never")
+    assert await bus.get("k") is None
+
+
+async def test_concurrent_collectors_share_letters_without_doubling(bus: Bus) -> None:
+    for number in range(50):
+        await bus.post("box", str(number), ttl_s=60)
+    taken = await asyncio.gather(*(bus.collect("box") for _ in range(8)))
+    letters = [letter for box in taken for letter in box]
+    assert sorted(letters, key=int) == [str(n) for n in range(50)]
+
+
+# ---- what time does, with a clock in hand ----------------------------------------------------
+
+
+class Clock:
+    at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+async def test_in_the_process_what_expired_is_gone_and_gives_its_memory_back() -> None:
+    clock = Clock()
+    bus = MemoryBus(clock, log_ttl_s=10)
+    await bus.append("t", 1, entries(1))
+    await bus.put("k", b"v", ttl_s=10)
+    await bus.post("box", "letter", ttl_s=10)
+    clock.at = 11
+    assert await bus.read("t", 1, after=0) == []
+    assert await bus.get("k") is None
+    assert await bus.collect("box") == []
+    for number in range(600):
+        await bus.put(f"k{number}", b"v", ttl_s=0.0)
+    assert len(bus._values) < 300  # pyright: ignore[reportPrivateUsage]
+
+
+# ---- what only a bus between processes has -----------------------------------------------------
+
+
+@pytest.mark.redis
+async def test_two_processes_worth_of_connections_see_each_other(redis: RedisServer) -> None:
+    async with (
+        RedisBus(redis.url, prefix="two") as one,
+        RedisBus(redis.url, prefix="two") as two,
+        two.listen(log_channel("t")) as listener,
+    ):
+        while await listener.wait(0.05):
+            pass
+        await one.append("t", 1, entries(1))
+        assert await listener.wait(SOON_S)
+        assert await two.read("t", 1, after=0) == entries(1)
+
+
+@pytest.mark.redis
+async def test_a_bus_that_is_away_says_so_and_comes_back_without_a_restart() -> None:
+    with redis_server() as server:
+        async with RedisBus(server.url, timeout_s=0.2) as bus, bus.listen("a") as listener:
+            await bus.put("k", b"v", ttl_s=60)
+            assert bus.up
+            server.stop()
+            with pytest.raises(Unavailable) as caught:
+                await bus.put("k", b"v", ttl_s=60)
+            assert caught.value.reason == Reason.BUS_UNAVAILABLE
+            assert not bus.up
+            while await listener.wait(0.05):
+                pass
+            server.start()
+            # The listener is woken because it may have missed something, and hears again.
+            assert await listener.wait(SOON_S)
+            await bus.put("k", b"v", ttl_s=60)
+            assert bus.up
+            while await listener.wait(0.1):
+                pass
+            await bus.signal("a")
+            assert await listener.wait(SOON_S)
+
+
+@pytest.mark.redis
+async def test_a_bus_that_does_not_answer_is_away_after_its_timeout(redis: RedisServer) -> None:
+    async with RedisBus(redis.url, timeout_s=0.2) as bus:
+        await bus.put("k", b"v", ttl_s=60)
+        redis.freeze()
+        try:
+            with pytest.raises(Unavailable):
+                await bus.get("k")
+        finally:
+            redis.thaw()
+        assert await bus.get("k") == b"v"
