@@ -28,7 +28,8 @@ CREATE TABLE events (
     event_id TEXT PRIMARY KEY, site TEXT, camera TEXT, type TEXT, actors INTEGER,
     start_ms INTEGER, end_ms INTEGER, duration_ms INTEGER,
     local TEXT, date TEXT, hour INTEGER, minute INTEGER, weekday INTEGER,
-    person INTEGER, vehicle INTEGER, zones TEXT, label TEXT, description TEXT, confidence REAL);
+    person INTEGER, vehicle INTEGER, zones TEXT, label TEXT, sub_label TEXT, description TEXT,
+    confidence REAL);
 CREATE INDEX events_by_start ON events (start_ms);
 CREATE TABLE clips (site TEXT, camera TEXT, start_ms INTEGER, end_ms INTEGER);
 CREATE TABLE cameras (camera TEXT PRIMARY KEY, site TEXT);
@@ -39,6 +40,7 @@ GROUP_SQL = {
     "site": "site",
     "type": "type",
     "label": "label",
+    "zone": "trim(zones, '|')",
     "hour": "substr(local, 1, 13)",
     "date": "began",
     "weekday": "CAST((strftime('%w', began) + 6) % 7 + 1 AS TEXT)",
@@ -176,6 +178,7 @@ class Item:
     at_least: float | None = None
     cameras: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
     uncovered: bool = False
     coverage: bool = False
     question_types: tuple[str, ...] = ()
@@ -259,9 +262,9 @@ class Site:
 
     def add_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows with event_id, start_time, end_time (ISO, local or with offset), site, camera_id,
-        event_type, actors; optional zones, label, description, confidence."""
+        event_type; optional actors, zones, label, sub_label, description, confidence."""
         self.database.executemany(
-            f"INSERT INTO events VALUES ({','.join('?' * 19)})",
+            f"INSERT INTO events VALUES ({','.join('?' * 20)})",
             (self._row(one) for one in rows),
         )
         self.database.commit()
@@ -304,6 +307,7 @@ class Site:
             kind.startswith("vehicle_"),
             "|" + "|".join(one.get("zones", ())) + "|",
             one.get("label", ""),
+            one.get("sub_label", ""),
             one.get("description", ""),
             one.get("confidence"),
         )
@@ -444,7 +448,8 @@ class Site:
     def _groups(self, key: str) -> list[tuple[str, int]]:
         group = GROUP_SQL[key]
         rows = self.database.execute(
-            f"SELECT {group}, count(*) FROM matched GROUP BY 1 ORDER BY 2 DESC, 1"
+            f"SELECT {group}, count(*) FROM matched WHERE {group} != '' GROUP BY 1 "
+            "ORDER BY 2 DESC, 1"
         )
         return [(str(name), count) for name, count in rows]
 

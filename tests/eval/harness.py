@@ -226,6 +226,8 @@ def _check_understood(answer: Answer, item: Item, gold: Gold, site: Site) -> lis
     of_sites = set(how.sites) == set(item.sites) or set(how.cameras) == site.cameras(item.sites)
     if item.sites and not of_sites:
         problems.append(f"expected sites {sorted(item.sites)}, got {sorted(how.sites)}")
+    if item.zones and set(how.zones) != set(item.zones):
+        problems.append(f"expected zones {sorted(item.zones)}, got {sorted(how.zones)}")
     return problems
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.eval.gold import HERE, Gold, Item, Site, load_recorded_site, read_items
+from tests.eval.simulated import WINDOW, load_simulated_site
 from tests.eval.strange import read_strange
 from tests.support import require
 
@@ -28,6 +29,7 @@ TYPES = {
     "follow-up",
     "clarify/refuse",
 }
+SIMULATED = HERE / "simulated.toml"
 RECORDED = HERE / "recorded.toml"
 HELD_OUT = HERE / "heldout.toml"
 
@@ -38,6 +40,11 @@ def asked(items: list[Item]) -> list[tuple[str, str]]:
         (re.sub(r"[^a-z0-9]+", " ", " / ".join(one.ask).lower()).strip(), one.as_of.isoformat())
         for one in items
     ]
+
+
+@pytest.fixture(scope="module")
+def simulated_site() -> Site:
+    return load_simulated_site()
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +65,24 @@ def test_the_held_out_set_has_60_questions_over_every_type() -> None:
     assert {one.type for one in items} == TYPES
 
 
+def test_the_simulated_set_has_100_questions_over_every_type_and_30_for_the_smoke_set() -> None:
+    items = read_items(SIMULATED)
+    assert len(items) >= 100
+    assert {one.type for one in items} == TYPES
+    assert sum(one.smoke for one in items) == 30
+
+
 def test_no_question_stands_twice_within_or_across_the_sets() -> None:
-    items = read_items(RECORDED) + read_items(HELD_OUT)
+    items = read_items(RECORDED) + read_items(HELD_OUT) + read_items(SIMULATED)
     assert [one for one, n in Counter(asked(items)).items() if n > 1] == []
     assert [one for one, n in Counter(one.id for one in items).items() if n > 1] == []
     words = {question for question, _ in asked(read_items(RECORDED))}
     assert not words & {question for question, _ in asked(read_items(HELD_OUT))}
 
 
-@pytest.mark.parametrize("path", [RECORDED, HELD_OUT], ids=["recorded", "heldout"])
+@pytest.mark.parametrize(
+    "path", [RECORDED, HELD_OUT, SIMULATED], ids=["recorded", "heldout", "simulated"]
+)
 def test_an_item_checks_something(path: Path) -> None:
     for one in read_items(path):
         checks = (one.where, one.values, one.says, one.refers, one.response != "answer")
@@ -78,7 +94,18 @@ def test_an_item_checks_something(path: Path) -> None:
 @pytest.mark.data
 @pytest.mark.parametrize("path", [RECORDED, HELD_OUT], ids=["recorded", "heldout"])
 def test_every_gold_sql_runs_and_says_something(recorded_site: Site, path: Path) -> None:
-    golds = [(one, recorded_site.gold(one)) for one in read_items(path)]
+    check_golds(recorded_site, read_items(path))
+
+
+def test_every_gold_sql_over_the_simulated_site_runs_and_says_something(
+    simulated_site: Site,
+) -> None:
+    check_golds(simulated_site, read_items(SIMULATED))
+
+
+def check_golds(site: Site, items: list[Item]) -> None:
+    """What the gold of a whole set must have."""
+    golds = [(one, site.gold(one)) for one in items]
     for item, gold in golds:
         check_gold(item, gold)
     # Zeros are worth asking about, but a set of zeros would test nothing.
@@ -121,3 +148,12 @@ def test_there_are_300_strange_inputs_and_none_stands_twice() -> None:
     assert max(len(one.text) for one in inputs) >= 8_000
     # Most of them must be turned away: a set that allows everything would test nothing.
     assert sum("answer" not in one.allow for one in inputs) >= 0.6 * len(inputs)
+
+
+def test_the_simulated_site_goes_on_after_the_present_of_its_questions(
+    simulated_site: Site,
+) -> None:
+    present = max(one.as_of for one in read_items(SIMULATED))
+    assert WINDOW.contains(present)
+    later = int(present.timestamp() * 1000)
+    assert simulated_site.scalar(f"SELECT count(*) FROM events WHERE start_ms >= {later}") > 100
