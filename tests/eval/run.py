@@ -129,7 +129,8 @@ def report(name: str, scores: Sequence[Score], *, answers: bool = False) -> bool
 def _print_answer(score: Score) -> None:
     item = score.item
     mark = "right" if score.right else "MISS "
-    print(f"\n{mark} {item.id} [{item.type}] {' → '.join(item.ask)}  (as of {item.as_of:%F %R}Z)")
+    now = item.as_of.astimezone(item.zone_info)
+    print(f"\n{mark} {item.id} [{item.type}] {' → '.join(item.ask)}  (as of {now:%a %F %R})")
     for problem in score.problems:
         print(f"      {problem}")
     print(f"      understood: {score.rendered}\n      answered:   {score.response}")
