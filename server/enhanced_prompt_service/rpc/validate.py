@@ -27,6 +27,7 @@ MIN_SECONDS = -62135596800  # 0001-01-01T00:00:00Z
 MAX_SECONDS = 253402300799  # 9999-12-31T23:59:59Z
 _field_behavior: Any = field_behavior_pb2.field_behavior
 _REQUIRED: Any = field_behavior_pb2.REQUIRED
+_OUTPUT_ONLY: Any = field_behavior_pb2.OUTPUT_ONLY
 _MAX_DURATION_SECONDS = 315_576_000_000
 MAX_VIOLATIONS = 100
 
@@ -74,6 +75,8 @@ class Validator:
         return plan
 
     def _step(self, field: FieldDescriptor) -> Step | None:
+        if _OUTPUT_ONLY in _option(field, _field_behavior):
+            return None  # ignored in requests
         limits = _limits(field)
         required = _is_required(field)
         if _is_map(field):
@@ -235,6 +238,8 @@ def _map_step(
                     where,
                     f"a key has at most {longest:,} characters, this one {len(key):,}",
                 )
+            elif "\0" in str(key):
+                _add(found, Reason.INVALID_FORMAT, where, "a key must not hold the character NUL")
             elif pattern is not None and pattern.fullmatch(key) is None:
                 _add(found, Reason.INVALID_FORMAT, where, f"a key must match {pattern.pattern}")
             if value is not None:
@@ -252,15 +257,16 @@ def _map_step(
 # ---- values -------------------------------------------------------------------------------------
 
 
-def _string_check(limits: Any) -> ValueCheck | None:
-    """Lengths are of code points. An empty string counts as not set unless `min_length` says no."""
+def _string_check(limits: Any) -> ValueCheck:
+    """Lengths are of code points. An empty string counts as not set unless `min_length` says no.
+
+    NUL is refused everywhere: PostgreSQL cannot store it in a text.
+    """
     least: int = limits.min_length if limits.HasField("min_length") else 0
     most: int | None = limits.max_length if limits.HasField("max_length") else None
     pattern = re.compile(limits.pattern, re.ASCII) if limits.pattern else None
     zone: bool = limits.time_zone
     largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
-    if not least and most is None and pattern is None and not zone and largest is None:
-        return None
     simple = pattern is None and not zone and largest is None
 
     def check(value: str, path: str, found: Found) -> None:
@@ -279,6 +285,8 @@ def _string_check(limits: Any) -> ValueCheck | None:
                 path,
                 f"must have at most {_counted(most, 'character')}, has {length:,}",
             )
+        elif "\0" in value:
+            _add(found, Reason.INVALID_FORMAT, path, "must not hold the character NUL")
         elif simple or not length:
             return
         elif largest is not None and len(value.encode()) > largest:

@@ -1,0 +1,12 @@
+"""One thin servicer a service of the contract: convert, call the domain, convert back.
+
+A servicer is a plain class whose coroutines are named like RPCs; `rpc.registry` finds them by the
+descriptor. What it needs is given to its constructor as protocols of the domain.
+"""
+
+from .events import EventService
+from .history import HistoryService
+from .prompt import PromptService
+from .sites import SiteService
+
+__all__ = ["EventService", "HistoryService", "PromptService", "SiteService"]

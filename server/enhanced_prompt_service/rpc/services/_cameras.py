@@ -1,0 +1,146 @@
+"""The list of cameras: declared ones and those that only events or coverage name."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from enhanced_prompt.v1 import event_service_pb2 as pb
+
+from ...domain.catalogue import Camera
+from ...domain.errors import InvalidArgument, Reason
+from ...domain.events import Coverage, SeenKind
+from ...domain.identity import Caller
+from ...domain.stores import CatalogueStore, EventStore
+from ...domain.times import Interval
+from ..convert.events import STATE_NUMBERS, kind_message
+from ..convert.times import time_range
+
+MOST_KINDS = 100
+
+Key = tuple[str, str]
+"""Site and camera id."""
+
+
+async def camera_page(
+    events: EventStore,
+    catalogue: CatalogueStore,
+    caller: Caller,
+    *,
+    sites: Sequence[str],
+    as_of: datetime,
+    arguments: str,
+    page_size: int,
+    page_token: str,
+) -> pb.ListCamerasResponse:
+    """A page of cameras by site and camera id. `arguments` are what a token is bound to.
+
+    Raises InvalidArgument (PAGE_TOKEN_INVALID) for a token of another listing.
+    """
+    bound = _binding(caller, arguments)
+    after = _read(page_token, bound) if page_token else None
+    wanted = frozenset(sites)
+    known = await catalogue.catalogue(caller)
+    cameras: dict[Key, Camera] = {
+        (site.site_id, camera.camera_id): camera
+        for site in known.sites
+        if not wanted or site.site_id in wanted
+        for camera in site.cameras
+    }
+    keys = sorted(key for key in cameras if after is None or key > after)
+    chosen = keys[:page_size]
+    declared = await _declared(catalogue, caller)
+    states = await events.camera_states(caller, as_of)
+    reported = await events.coverage_known(caller)
+    kinds: dict[Key, list[SeenKind]] = {}
+    for kind in await events.kinds(caller):
+        kinds.setdefault((kind.site, kind.camera_id), []).append(kind)
+    return pb.ListCamerasResponse(
+        cameras=[
+            _camera(
+                key,
+                cameras[key],
+                key in declared,
+                states.get(key[1]),
+                reported.get(key[1]),
+                kinds.get(key, []),
+            )
+            for key in chosen
+        ],
+        next_page_token=_token(chosen[-1], bound) if len(keys) > len(chosen) else "",
+    )
+
+
+async def _declared(catalogue: CatalogueStore, caller: Caller) -> set[Key]:
+    found: set[Key] = set()
+    token = ""
+    while True:
+        page = await catalogue.list_sites(caller, page_size=1000, page_token=token)
+        for site in page.items:
+            found.update((site.site_id, camera.camera_id) for camera in site.cameras)
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def _camera(
+    key: Key,
+    camera: Camera,
+    declared: bool,
+    state: Coverage | None,
+    reported: Interval | None,
+    kinds: list[SeenKind],
+) -> pb.CameraStatus:
+    found = pb.CameraStatus(
+        site=key[0],
+        camera_id=key[1],
+        name=camera.name,
+        aliases=camera.aliases,
+        zones=camera.zones,
+        location=camera.location,
+        declared=declared,
+        kinds=[
+            kind_message(one)
+            for one in sorted(
+                kinds, key=lambda kind: (-kind.matches, kind.event_type, kind.label, kind.zones)
+            )[:MOST_KINDS]
+        ],
+    )
+    if state is not None and state.site == key[0]:  # another site may have a camera of this id
+        found.state = STATE_NUMBERS[state.state]
+        found.state_time_range.CopyFrom(time_range(Interval(state.start_time, state.end_time)))
+    if reported is not None:
+        found.coverage_known_range.CopyFrom(time_range(reported))
+    return found
+
+
+# ---- page tokens: no secret is in them, so a digest of what they belong to is enough ------------
+
+
+def _binding(caller: Caller, arguments: str) -> str:
+    text = json.dumps([caller.tenant, caller.user, arguments])
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _token(last: Key, bound: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([bound, *last]).encode()).decode()
+
+
+def _read(token: str, bound: str) -> Key:
+    try:
+        match json.loads(base64.urlsafe_b64decode(token.encode("ascii"))):
+            case [found, str(site), str(camera_id)] if found == bound:
+                return site, camera_id
+            case _:
+                pass
+    except (UnicodeError, binascii.Error, ValueError, RecursionError):
+        pass
+    raise InvalidArgument.of(
+        "page_token",
+        "not a token of this listing: ask without one to begin again",
+        reason=Reason.PAGE_TOKEN_INVALID,
+    )

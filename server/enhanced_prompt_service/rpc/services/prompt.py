@@ -1,0 +1,110 @@
+"""PromptService: questions, and making ready for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from google.protobuf.duration_pb2 import Duration
+
+from enhanced_prompt.v1 import prompt_service_pb2 as pb
+
+from ...domain.identity import Caller
+from ...domain.turns import Failed, FrameKind, TurnRequest
+from ...domain.warming import Prewarmer, WarmPart, WarmStatus, Warmth
+from ...turns import Attached
+from ..call import Call
+from ..convert.turns import kinds_wanted, turn_request
+from ..errors import status_of_turn
+from ..frames import turn_frame_of
+from ..guard import Rejected
+from ..stream import write_turn
+
+_CLOSING_ONLY: frozenset[FrameKind] = frozenset()
+_STATUSES = {
+    WarmStatus.READY: pb.PREWARM_STATUS_READY,
+    WarmStatus.INITIALIZING: pb.PREWARM_STATUS_INITIALIZING,
+    WarmStatus.DEGRADED: pb.PREWARM_STATUS_DEGRADED,
+}
+
+
+class StartsTurns(Protocol):
+    """What this service needs of `turns.Turns`."""
+
+    async def start(self, caller: Caller, request: TurnRequest) -> Attached:
+        """Begin a turn, or join the one that has this request_id."""
+        ...
+
+
+class PromptService:
+    """Ask, Answer and Prewarm.
+
+    `now` is real time; a stream that was idle for `heartbeat_s` seconds gets a heartbeat.
+    """
+
+    def __init__(
+        self,
+        turns: StartsTurns,
+        prewarmer: Prewarmer,
+        *,
+        now: Callable[[], datetime],
+        heartbeat_s: float = 15.0,
+    ) -> None:
+        self._turns = turns
+        self._prewarmer = prewarmer
+        self._now = now
+        self._heartbeat_s = heartbeat_s
+
+    async def Ask(self, request: pb.AskRequest, call: Call) -> None:  # noqa: N802
+        """Stream a turn. The reader leaves with this call, however it ends (rule 16)."""
+        with await self._turns.start(call.caller, turn_request(request)) as attached:
+            call.noted["turn_id"] = attached.turn_id
+            cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
+            await write_turn(call, cursor, heartbeat_s=self._heartbeat_s, now=self._now)
+
+    async def Answer(self, request: pb.AnswerRequest, call: Call) -> pb.AnswerResponse:  # noqa: N802
+        """The same turn, its closing frame only."""
+        with await self._turns.start(call.caller, turn_request(request)) as attached:
+            call.noted["turn_id"] = attached.turn_id
+            taken = await attached.cursor(_CLOSING_ONLY).take()
+            assert taken is not None
+            if isinstance(taken.payload, Failed):
+                raise Rejected(status_of_turn(taken.payload.error))
+            return pb.AnswerResponse(turn=turn_frame_of(taken))
+
+    async def Prewarm(self, request: pb.PrewarmRequest, call: Call) -> pb.PrewarmResponse:  # noqa: N802
+        """Warm what is cold, say what is ready."""
+        found = await self._prewarmer.prewarm(
+            call.caller,
+            conversation_id=request.conversation_id,
+            model=request.model,
+            wait=request.wait,
+        )
+        return _prewarm_response(found)
+
+
+def _prewarm_response(found: Warmth) -> pb.PrewarmResponse:
+    return pb.PrewarmResponse(
+        status=_STATUSES[found.status],
+        agent_id=found.agent_id,
+        initialized=found.initialized,
+        duration=_duration(found.duration_s),
+        parts=[_part(one) for one in found.parts],
+    )
+
+
+def _part(found: WarmPart) -> pb.PrewarmPart:
+    return pb.PrewarmPart(
+        name=found.name,
+        ready=found.ready,
+        duration=_duration(found.duration_s),
+        warmed_before=found.warmed_before,
+        detail=found.detail,
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    found = Duration()
+    found.FromNanoseconds(round(seconds * 1e9))
+    return found

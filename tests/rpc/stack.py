@@ -1,0 +1,161 @@
+"""The rpc room with everything under it real but the agent: SQLite, turns, servicers, TCP."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+
+from enhanced_prompt.v1 import (
+    event_service_pb2_grpc,
+    history_service_pb2_grpc,
+    prompt_service_pb2_grpc,
+    site_service_pb2_grpc,
+)
+from enhanced_prompt_service.domain.answers import (
+    Answer,
+    Interpretation,
+    QuestionType,
+    ResponseType,
+)
+from enhanced_prompt_service.domain.clock import FixedClock
+from enhanced_prompt_service.domain.warming import Warmer
+from enhanced_prompt_service.rpc.frames import encode
+from enhanced_prompt_service.rpc.server import RpcOptions, RpcServer
+from enhanced_prompt_service.rpc.services import (
+    EventService,
+    HistoryService,
+    PromptService,
+    SiteService,
+)
+from enhanced_prompt_service.storage import Database, Stores, open_stores
+from enhanced_prompt_service.turns import RunnerParts, Turn, Turns, TurnsConfig
+
+from .kit import Log
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
+Play = Callable[[Turn], Awaitable[None]]
+
+
+def an_answer(text: str) -> Answer:
+    """The least that an agent may answer."""
+    return Answer(text, ResponseType.ANSWER, 0.9, Interpretation(QuestionType.COUNT))
+
+
+class Playing:
+    """An agent that does what the test says, and answers with the text that it wrote."""
+
+    model = "playing"
+
+    def __init__(self) -> None:
+        self.play: Play | None = None
+        self.turns: list[Turn] = []
+
+    async def answer(self, turn: Turn) -> Answer:
+        self.turns.append(turn)
+        if self.play is None:
+            turn.writer.text("two ")
+            turn.writer.text("cars")
+        else:
+            await self.play(turn)
+        return an_answer(turn.writer.said)
+
+
+@dataclass
+class Stack:
+    """A running server and what is under it."""
+
+    server: RpcServer
+    channel: grpc.aio.Channel
+    stores: Stores
+    turns: Turns
+    agent: Playing
+    log: Log
+
+    @property
+    def prompts(self) -> Any:
+        return prompt_service_pb2_grpc.PromptServiceStub(self.channel)
+
+    @property
+    def events(self) -> Any:
+        return event_service_pb2_grpc.EventServiceStub(self.channel)
+
+    @property
+    def sites(self) -> Any:
+        return site_service_pb2_grpc.SiteServiceStub(self.channel)
+
+    @property
+    def history(self) -> Any:
+        return history_service_pb2_grpc.HistoryServiceStub(self.channel)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *, heartbeat_s: float = 60.0, options: RpcOptions | None = None
+) -> AsyncIterator[Stack]:
+    """A whole stack on a database of its own."""
+    log, agent, clock = Log(), Playing(), FixedClock(NOW)
+    numbers = itertools.count(1)
+    database = await Database.open(f"sqlite:///{folder / 'eps.db'}")
+    await database.migrate()
+    stores = await open_stores(database)
+    parts = RunnerParts(
+        agent=agent,
+        turns=stores.turns,
+        conversations=stores.conversations,
+        real_clock=clock,
+        site_clock=clock,
+        monotonic=time.monotonic,
+        timeout_s=120.0,
+        history_turns=20,
+    )
+
+    async def warm(_: Any) -> str:
+        return "compiled"
+
+    try:
+        async with (
+            Turns(
+                parts,
+                TurnsConfig(runner="test"),
+                encode,
+                lambda kind: f"{kind}_{next(numbers)}",
+            ) as turns,
+            Warmer(
+                "agent-1",
+                {"agent": warm},
+                monotonic=time.monotonic,
+                on_failure=lambda name, error: log.error(name, error=error),
+            ) as warmer,
+            RpcServer(
+                options or RpcOptions(port=0),
+                {
+                    "PromptService": PromptService(
+                        turns, warmer, now=clock.now, heartbeat_s=heartbeat_s
+                    ),
+                    "HistoryService": HistoryService(stores.conversations, now=clock.now),
+                    "EventService": EventService(
+                        stores.events, stores.catalogue, site_now=clock.now
+                    ),
+                    "SiteService": SiteService(stores.catalogue),
+                },
+                log=log.bound(),
+                new_id=lambda: f"req_{next(numbers)}",
+                new_incident=lambda: f"incident_{next(numbers)}",
+                monotonic=time.monotonic,
+            ) as server,
+            grpc.aio.insecure_channel(
+                server.address, options=[("grpc.use_local_subchannel_pool", 1)]
+            ) as channel,
+        ):
+            await server.ready()
+            yield Stack(server, channel, stores, turns, agent, log)
+    finally:
+        await database.close()
