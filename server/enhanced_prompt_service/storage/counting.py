@@ -6,6 +6,7 @@ them. Each piece is aggregated by itself with a covering index; the pieces are a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -23,21 +24,21 @@ from sqlalchemy import (
 )
 
 from ..domain.events import GroupBy, GroupRow, Selection, Totals
-from .instants import HOUR, SECOND, from_us
+from . import dialects
+from .instants import SECOND, from_us
 from .selection import (
+    Branch,
     TextSearch,
     Window,
-    in_kinds,
-    in_mask,
-    in_windows,
+    branches_of,
     narrows_only_hours,
     of_events,
+    of_hours,
     search_of,
-    windows_of,
+    whole_hours,
 )
 from .tables import event_hours, events, kind_zones, kinds
 
-_LEAST_HOURS = 3  # below this, reading the events is as quick
 _MOST_PIECES = 6  # windows that get an index range of their own
 _EPOCH_DAY = date(1970, 1, 1)
 
@@ -186,40 +187,21 @@ def _pieces(
     measures: Sequence[str],
 ) -> list[Select[Any]]:
     """One aggregating query for each piece of time; none when nothing can match."""
-    windows = windows_of(selection)
-    whole: list[Window] = []
-    rest: list[Window] = windows
-    if narrows_only_hours(selection):
-        whole, rest = _split(windows)
+    branches = branches_of(connection, tenant, selection)
     pieces: list[Select[Any]] = []
-    if whole:
-        pieces.append(_hours_piece(tenant, selection, whole, keys, measures))
-    if rest:
-        text = search_of(connection, tenant, selection)
-        groups = [[one] for one in rest] if len(rest) <= _MOST_PIECES else [rest]
-        pieces += [
-            _events_piece(connection, tenant, selection, text, group, keys, measures)
-            for group in groups
-        ]
+    if narrows_only_hours(selection):
+        for number, branch in enumerate(branches):
+            whole, rest = whole_hours(branch.windows)
+            if whole:
+                pieces.append(_hours_piece(tenant, selection, whole, keys, measures))
+            branches[number] = dataclasses.replace(branch, windows=tuple(rest))
+    text = search_of(connection, tenant, selection, branches)
+    for branch in branches:
+        windows = branch.windows
+        for group in [windows] if len(windows) > _MOST_PIECES else [(one,) for one in windows]:
+            part = dataclasses.replace(branch, windows=group)
+            pieces.append(_events_piece(connection, tenant, selection, part, text, keys, measures))
     return pieces
-
-
-def _split(windows: Sequence[Window]) -> tuple[list[Window], list[Window]]:
-    """Whole hours (counted from 1970) of the windows, and what is left of them (microseconds)."""
-    whole: list[Window] = []
-    rest: list[Window] = []
-    for start, end in windows:
-        first = None if start is None else -(-start // HOUR)
-        last = None if end is None else end // HOUR
-        if first is not None and last is not None and last - first < _LEAST_HOURS:
-            rest.append((start, end))
-            continue
-        if start is not None and first is not None and start < first * HOUR:
-            rest.append((start, first * HOUR))
-        whole.append((first, last))
-        if end is not None and last is not None and last * HOUR < end:
-            rest.append((last * HOUR, end))
-    return whole, rest
 
 
 def _hours_piece(
@@ -230,14 +212,9 @@ def _hours_piece(
     measures: Sequence[str],
 ) -> Select[Any]:
     columns = [event_hours.c[key] for key in keys]
-    where = [event_hours.c.tenant == tenant, *in_windows(event_hours.c.hour, whole)]
-    where += in_kinds(tenant, selection, event_hours.c.kind_id)
-    if selection.mask is not None:
-        minute = event_hours.c.local_hour * 60
-        where.append(in_mask(selection.mask, minute, event_hours.c.local_weekday))
     return (
         select(*columns, *(_MEASURES[name][1].label(name) for name in measures))
-        .where(*where)
+        .where(*of_hours(tenant, selection, whole))
         .group_by(*columns)
     )
 
@@ -246,22 +223,21 @@ def _events_piece(
     connection: Connection,
     tenant: str,
     selection: Selection,
+    branch: Branch,
     text: TextSearch | None,
-    windows: Sequence[Window],
     keys: Sequence[str],
     measures: Sequence[str],
 ) -> Select[Any]:
-    # Sums of plain columns would be grouped in the order of an index that begins with them, and
-    # read all of it: the additions of 0 keep the index of the window.
+    # Grouped by the plain column, SQLite would read all of the index that begins with kinds.
     found: dict[str, ColumnElement[Any]] = {
-        "kind_id": events.c.kind_id + 0,
-        "local_day": events.c.local_day + 0,
+        "kind_id": dialects.plain(connection, events.c.kind_id),
+        "local_day": events.c.local_day,
         "local_hour": cast(events.c.local_minute, BigInteger) // 60,
-        "local_weekday": events.c.local_weekday + 0,
+        "local_weekday": events.c.local_weekday,
     }
     columns = [found[key].label(key) for key in keys]
     return (
         select(*columns, *(_MEASURES[name][0].label(name) for name in measures))
-        .where(*of_events(connection, tenant, selection, text, windows=windows))
+        .where(*of_events(connection, tenant, selection, branch, text))
         .group_by(*(found[key] for key in keys))
     )

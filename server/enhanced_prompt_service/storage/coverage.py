@@ -10,11 +10,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from ..domain.events import Coverage, CoverageState, Ingested
 from ..domain.stores import CoverageSpan
-from ..domain.times import Interval, union
+from ..domain.times import Interval
 from . import dialects, tenancy
 from .instants import from_us, to_us
 from .tables import coverage, coverage_cameras
@@ -185,18 +185,32 @@ def recorded(
     begun_inside = select(*_SPAN).where(
         coverage.c.tenant == tenant, coverage.c.start_us > low, coverage.c.start_us < high
     )
-    begun_before = _newest(tenant, low).where(coverage.c.end_us > low)
-    rows = connection.execute(begun_inside.where(*wanted).union_all(begun_before.where(*wanted)))
-    by_camera: dict[tuple[str, str], list[Interval]] = {}
-    for site, camera_id, start, end, _ in rows:
-        by_camera.setdefault((camera_id, site), []).append(
-            Interval(from_us(max(start, low)), from_us(min(end, high)))
-        )
+    by_camera: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for site, camera_id, start, end, state in (
+        *connection.execute(begun_inside.where(*wanted)),
+        *_newest(connection, tenant, low),
+    ):
+        if end <= low or state != CoverageState.RECORDING.value:
+            continue
+        if cameras and camera_id not in cameras:
+            continue
+        by_camera.setdefault((camera_id, site), []).append((max(start, low), min(end, high)))
     return [
-        CoverageSpan(site, camera_id, one)
+        CoverageSpan(site, camera_id, Interval(from_us(start), from_us(end)))
         for (camera_id, site), spans in sorted(by_camera.items())
-        for one in union(spans)
+        for start, end in _merged(spans)
     ]
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Disjoint spans in order, touching ones joined."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if found and start == found[-1][1]:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
+    return found
 
 
 def known(connection: Connection, tenant: str) -> dict[str, Interval]:
@@ -218,12 +232,11 @@ def states(connection: Connection, tenant: str, at: datetime) -> dict[str, Cover
 
     Where two sites have a camera of one id, the report that begins later.
     """
-    rows = connection.execute(
-        _newest(tenant, to_us(at)).order_by(coverage.c.camera_id, coverage.c.start_us)
-    )
     return {
         camera_id: Coverage(site, camera_id, CoverageState(state), from_us(start), from_us(end))
-        for site, camera_id, start, end, state in rows
+        for site, camera_id, start, end, state in sorted(
+            _newest(connection, tenant, to_us(at)), key=lambda row: (row[1], row[2])
+        )
     }
 
 
@@ -236,7 +249,7 @@ _SPAN = (
 )
 
 
-def _newest(tenant: str, at: int) -> Select[str, str, int, int, str]:
+def _newest(connection: Connection, tenant: str, at: int) -> list[tuple[str, str, int, int, str]]:
     """Of each camera the span that began last, at or before an instant: one seek a camera."""
     earlier = coverage.alias("earlier")
     began = (
@@ -250,8 +263,9 @@ def _newest(tenant: str, at: int) -> Select[str, str, int, int, str]:
         .correlate(coverage_cameras)
         .scalar_subquery()
     )
-    return (
+    rows = connection.execute(
         select(*_SPAN)
+        # An outer join, so that SQLite begins with the cameras and not with all of coverage.
         .join_from(
             coverage_cameras,
             coverage,
@@ -261,6 +275,8 @@ def _newest(tenant: str, at: int) -> Select[str, str, int, int, str]:
                 coverage.c.camera_id == coverage_cameras.c.camera_id,
                 coverage.c.start_us == began,
             ),
+            isouter=True,
         )
         .where(coverage_cameras.c.tenant == tenant)
     )
+    return [(*row,) for row in rows if row.site is not None]

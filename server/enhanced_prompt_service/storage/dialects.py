@@ -10,11 +10,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
     Table,
     Text,
     bindparam,
-    column,
     func,
     literal,
     literal_column,
@@ -22,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .tables import event_text
+from .tables import event_text, events
 from .words import fts5_query, tsquery
 
 
@@ -56,6 +54,21 @@ def matching_text(
     return event_text.c.words.op("@@")(_tsquery(terms, every=every))
 
 
+def plain(connection: Connection, of: ColumnElement[int]) -> ColumnElement[int]:
+    """The same number, but for SQLite no column that an index has: so it takes another index.
+
+    SQLite plans by rules of thumb where nobody ran ANALYZE; PostgreSQL knows its tables.
+    """
+    return of + 0 if is_sqlite(connection) else of
+
+
+def same_event(connection: Connection) -> ColumnElement[bool]:
+    """The join of `event_text` to `events`."""
+    if is_sqlite(connection):  # always from the text to the event, never one search an event
+        return events.c.id == event_text.c.rowid + 0
+    return events.c.id == event_text.c.rowid
+
+
 def text_rank(
     connection: Connection, terms: tuple[str, ...], *, every: bool
 ) -> ColumnElement[float]:
@@ -63,11 +76,6 @@ def text_rank(
     if is_sqlite(connection):
         return literal_column("bm25(event_text)")
     return -func.ts_rank_cd(event_text.c.words, _tsquery(terms, every=every))
-
-
-def without_text() -> Select[Any]:
-    """A query of nothing: for a text with no word to look for."""
-    return select(column("rowid", BigInteger)).select_from(event_text).where(literal_column("1=0"))
 
 
 def _tsquery(terms: tuple[str, ...], *, every: bool) -> ColumnElement[Any]:

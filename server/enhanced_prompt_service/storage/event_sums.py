@@ -54,6 +54,8 @@ def _sums(*where: ColumnElement[bool]) -> Select[Any]:
             func.count(events.c.end_us),
             func.coalesce(func.sum(cast(_duration, Float(53))), literal(0.0, Float(53))),
             func.max(_duration),
+            func.min(events.c.id),
+            func.max(events.c.id),
         )
         .where(*where)
         .group_by(*_KEYS)
@@ -81,6 +83,8 @@ def add(connection: Connection, of: ColumnElement[bool]) -> None:
             | {
                 "first_us": dialects.least(connection, old.first_us, new.first_us),
                 "last_us": dialects.greatest(connection, old.last_us, new.last_us),
+                "first_id": dialects.least(connection, old.first_id, new.first_id),
+                "last_id": dialects.greatest(connection, old.last_id, new.last_id),
                 "duration_max": dialects.greatest(
                     connection,
                     func.coalesce(old.duration_max, new.duration_max),

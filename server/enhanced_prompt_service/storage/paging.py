@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
@@ -12,11 +13,26 @@ from ..domain.identity import Caller
 from ..domain.stores import Page
 from . import dialects, page_tokens
 from .event_rows import EVENT, to_event
-from .selection import TextSearch, of_events, search_of, windows_of
-from .tables import event_text, events, kinds
+from .instants import HOUR
+from .selection import (
+    Branch,
+    TextSearch,
+    Window,
+    branches_of,
+    cut,
+    narrows_only_hours,
+    of_events,
+    of_hours,
+    search_of,
+    whole_hours,
+)
+from .tables import event_hours, events, kinds
 
 MOST = 1000
 """Rows of a page at most."""
+
+_FEW = 1_000  # matches that are sorted as quickly as found in order
+_MOST_HOURS = 200
 
 _duration = func.coalesce(events.c.end_us - events.c.start_us, -1)  # without an end: last
 
@@ -35,47 +51,64 @@ def page(
     position: page_tokens.Position | None = None
     if page_token:
         position = page_tokens.read(key, caller, arguments, page_token)
-    if not windows_of(selection):
-        return Page(())
     size = max(1, min(page_size, MOST))
-    text = search_of(connection, caller.tenant, selection)
+    branches = branches_of(connection, caller.tenant, selection)
+    text = search_of(connection, caller.tenant, selection, branches)
     if order is Order.BEST_MATCH and text is not None:
-        return _by_rank(connection, key, caller, selection, text, size, arguments, position)
-    if order is Order.BEST_MATCH:
-        order = Order.NEWEST
-    conditions = of_events(connection, caller.tenant, selection, text)
+        rows, last = _by_rank(connection, caller.tenant, selection, branches, text, size, position)
+    else:
+        rows, last = _by_key(
+            connection, caller.tenant, selection, branches, text, order, size, position
+        )
+    token = page_tokens.make(key, caller, arguments, last) if last else ""
+    return Page(_events(connection, rows), token)
+
+
+def _by_key(
+    connection: Connection,
+    tenant: str,
+    selection: Selection,
+    branches: Sequence[Branch],
+    text: TextSearch | None,
+    order: Order,
+    size: int,
+    position: page_tokens.Position | None,
+) -> tuple[list[int], page_tokens.Position]:
+    """Ids of a page, and its last row's key if there is a next page: (value, camera, event)."""
+    upwards = order is Order.OLDEST
     column = _duration if order is Order.LONGEST else events.c.start_us
-    downwards = order is not Order.OLDEST
-    if position is not None:
-        conditions += _after(column, position, downwards=downwards)
-    ids = (
-        select(events.c.id)
-        .join(kinds, kinds.c.kind_id == events.c.kind_id)
-        .where(*conditions)
-        .order_by(column.desc() if downwards else column, kinds.c.camera_id, events.c.event_id)
-        .limit(size + 1)
-    )
-    found = list(connection.execute(ids).scalars())
-    items = _events(connection, found[:size])
-    token = ""
-    if len(found) > size:
-        last = connection.execute(
-            select(column, kinds.c.camera_id, events.c.event_id)
-            .join(kinds, kinds.c.kind_id == events.c.kind_id)
-            .where(events.c.id == found[size - 1])
-        ).one()
-        token = page_tokens.make(key, caller, arguments, list(last))
-    return Page(items, token)
+    keys = (column, kinds.c.camera_id, events.c.event_id)
+    found: list[tuple[int, str, str, int]] = []
+    for branch in branches:
+        few: bool | None = None
+        if order is not Order.LONGEST and text is None and branch.follow_kinds:
+            branch, few = _nearest(connection, tenant, selection, branch, upwards, position, size)
+            branch = replace(branch, follow_kinds=few is not False)
+        by = dialects.plain(connection, column) if few else column
+        conditions = of_events(connection, tenant, selection, branch, text)
+        if position is not None:
+            conditions += _after(column, position, upwards=upwards)
+        rows = connection.execute(
+            select(*keys, events.c.id)
+            .where(kinds.c.kind_id == events.c.kind_id, *conditions)
+            .order_by(by if upwards else by.desc(), *keys[1:])
+            .limit(size + 1)
+        )
+        found += [(*row,) for row in rows]
+    if len(branches) > 1:
+        found.sort(key=lambda row: (row[0] if upwards else -row[0], *row[1:]))
+    last: page_tokens.Position = [*found[size - 1][:3]] if len(found) > size else []
+    return [row[3] for row in found[:size]], last
 
 
 def _after(
-    column: ColumnElement[int], position: Sequence[Any], *, downwards: bool
+    column: ColumnElement[int], position: Sequence[Any], *, upwards: bool
 ) -> list[ColumnElement[bool]]:
     """Rows behind a position; the first condition is one that an index can follow."""
     value, camera, event_id = position
-    beyond = column < value if downwards else column > value
+    beyond = column > value if upwards else column < value
     return [
-        column <= value if downwards else column >= value,
+        column >= value if upwards else column <= value,
         or_(
             beyond,
             kinds.c.camera_id > camera,
@@ -84,39 +117,87 @@ def _after(
     ]
 
 
+def _nearest(
+    connection: Connection,
+    tenant: str,
+    selection: Selection,
+    branch: Branch,
+    upwards: bool,
+    position: page_tokens.Position | None,
+    size: int,
+) -> tuple[Branch, bool | None]:
+    """The part of a branch that the page surely comes from, and whether few events match in it.
+
+    Hourly sums tell how far to look. A filter on kinds makes the index of time slow where matches
+    are rare, and that of kinds where they are many.
+    """
+    if position is not None:
+        at = cast(int, position[0])
+        beyond: Window = (at, None) if upwards else (None, at + 1)
+        branch = replace(branch, windows=cut(branch.windows, beyond))
+    whole, _ = whole_hours(branch.windows)
+    if not whole or not _narrows(selection):
+        return branch, None
+    exact = narrows_only_hours(selection)
+    most = size + 1 if exact else _MOST_HOURS
+    hour = event_hours.c.hour
+    rows = connection.execute(
+        select(hour, func.sum(event_hours.c.matches))
+        .where(*of_hours(tenant, selection, whole))
+        .group_by(hour)
+        .order_by(hour if upwards else hour.desc())
+        .limit(most)
+    ).all()
+    matches = 0
+    for at, there in rows:
+        matches += int(there)
+        if exact and matches > size:
+            side: Window = (None, (at + 1) * HOUR) if upwards else (at * HOUR, None)
+            return replace(branch, windows=cut(branch.windows, side)), matches <= _FEW
+    return branch, len(rows) < most and matches <= _FEW
+
+
+def _narrows(selection: Selection) -> bool:
+    """Whether anything but time is asked for."""
+    return bool(
+        selection.mask
+        or selection.cameras
+        or selection.sites
+        or selection.zones
+        or selection.event_types
+        or selection.labels
+    )
+
+
 def _by_rank(
     connection: Connection,
-    key: bytes,
-    caller: Caller,
+    tenant: str,
     selection: Selection,
+    branches: Sequence[Branch],
     text: TextSearch,
     size: int,
-    arguments: Mapping[str, object],
     position: page_tokens.Position | None,
-) -> Page[Event]:
+) -> tuple[list[int], page_tokens.Position]:
     """Best match first. Ranks change with every event stored, so a page begins at a count."""
+    skip = 0 if position is None else cast(int, position[0])
     if not text.terms:
-        return Page(())
-    skip = 0 if position is None else int(position[0] or 0)
+        return [], []
     rank = dialects.text_rank(connection, text.terms, every=text.every)
-    ids = (
-        select(events.c.id)
-        .select_from(event_text)
-        .join(events, events.c.id == event_text.c.rowid)
-        .join(kinds, kinds.c.kind_id == events.c.kind_id)
-        .where(
-            dialects.matching_text(connection, text.terms, every=text.every),
-            *of_events(connection, caller.tenant, selection, None),
+    keys = (rank, kinds.c.camera_id, events.c.event_id)
+    found: list[tuple[float, str, str, int]] = []
+    for branch in branches:
+        rows = connection.execute(
+            select(*keys, events.c.id)
+            .where(
+                kinds.c.kind_id == events.c.kind_id,
+                *of_events(connection, tenant, selection, branch, text),
+            )
+            .order_by(*keys)
+            .limit(skip + size + 1)
         )
-        .order_by(rank, kinds.c.camera_id, events.c.event_id)
-        .limit(size + 1)
-        .offset(skip)
-    )
-    found = list(connection.execute(ids).scalars())
-    token = ""
-    if len(found) > size:
-        token = page_tokens.make(key, caller, arguments, [skip + size])
-    return Page(_events(connection, found[:size]), token)
+        found += [(*row,) for row in rows]
+    found = sorted(found)[skip:]
+    return [row[3] for row in found[:size]], [skip + size] if len(found) > size else []
 
 
 def _events(connection: Connection, ids: Sequence[int]) -> tuple[Event, ...]:

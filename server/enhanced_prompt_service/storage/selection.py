@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -12,8 +11,8 @@ from sqlalchemy import (
     Float,
     and_,
     cast,
-    exists,
     false,
+    func,
     or_,
     select,
 )
@@ -21,8 +20,8 @@ from sqlalchemy import (
 from ..domain.events import Selection
 from ..domain.times import MINUTES_A_DAY, DailyRange, RecurringMask, union
 from . import dialects
-from .instants import SECOND, to_us
-from .tables import event_text, events, kind_zones, kinds, tenants
+from .instants import HOUR, SECOND, to_us
+from .tables import event_hours, event_text, events, kind_zones, kinds, tenants
 from .words import terms
 
 Window = tuple[int | None, int | None]
@@ -30,11 +29,27 @@ Window = tuple[int | None, int | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Branch:
+    """One way to match: windows (sorted, disjoint, at least one), and what else must hold.
+
+    Without `follow_kinds` SQLite is kept from the index that begins with kinds: another is better.
+    """
+
+    windows: tuple[Window, ...]
+    condition: ColumnElement[bool] | None = None
+    follow_kinds: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TextSearch:
-    """What a text asks the index for. Without terms (only stop words, or signs) nothing matches."""
+    """What a text asks the index for. Without terms (only stop words, or signs) nothing matches.
+
+    `ids` bound the events that can be meant: not exact, only narrower than all.
+    """
 
     terms: tuple[str, ...]
     every: bool
+    ids: tuple[int, int] | None
 
 
 def windows_of(selection: Selection) -> list[Window]:
@@ -49,6 +64,17 @@ def windows_of(selection: Selection) -> list[Window]:
         if start < stop:
             found.append((start, stop))
     return found
+
+
+def cut(windows: Sequence[Window], by: Window) -> tuple[Window, ...]:
+    """What of the windows lies in another one."""
+    found: list[Window] = []
+    for one in windows:
+        start = max((at for at in (one[0], by[0]) if at is not None), default=None)
+        end = min((at for at in (one[1], by[1]) if at is not None), default=None)
+        if start is None or end is None or start < end:
+            found.append((start, end))
+    return tuple(found)
 
 
 def in_window(instant: ColumnElement[int], window: Window) -> list[ColumnElement[bool]]:
@@ -119,18 +145,41 @@ def in_kinds(
     return [kind_id.in_(select(kinds.c.kind_id).where(kinds.c.tenant == tenant, *found))]
 
 
+def branches_of(connection: Connection, tenant: str, selection: Selection) -> list[Branch]:
+    """The ways in which an event can match, no event in two of them; none: nothing can match.
+
+    One, or two where the selection asks for what was going on at an instant: events that ended
+    after it, which are no older than the longest of all events, and events without an end.
+    """
+    windows = windows_of(selection)
+    if selection.ongoing_at is None:
+        return [Branch(tuple(windows))] if windows else []
+    at = to_us(selection.ongoing_at)
+    longest = connection.execute(
+        select(tenants.c.longest_us).where(tenants.c.tenant == tenant)
+    ).scalar_one_or_none()
+    found = [
+        Branch(cut(windows, (at - (longest or 0), at)), events.c.end_us > at),
+        Branch(cut(windows, (None, at)), events.c.end_us.is_(None), follow_kinds=False),
+    ]
+    return [one for one in found if one.windows]
+
+
 def of_events(
     connection: Connection,
     tenant: str,
     selection: Selection,
+    branch: Branch,
     text: TextSearch | None,
-    *,
-    windows: Sequence[Window] | None = None,
 ) -> list[ColumnElement[bool]]:
-    """All conditions on `events`; `windows` replaces the selection's own."""
-    found = [events.c.tenant == tenant]
-    found += in_windows(events.c.start_us, windows_of(selection) if windows is None else windows)
-    found += in_kinds(tenant, selection, events.c.kind_id)
+    """All conditions on `events`, for one branch."""
+    found = [events.c.tenant == tenant, *in_windows(events.c.start_us, branch.windows)]
+    kind_id: ColumnElement[int] = events.c.kind_id
+    if not branch.follow_kinds:
+        kind_id = dialects.plain(connection, kind_id)
+    found += in_kinds(tenant, selection, kind_id)
+    if branch.condition is not None:
+        found.append(branch.condition)
     if selection.mask is not None:
         found.append(in_mask(selection.mask, events.c.local_minute, events.c.local_weekday))
     if selection.min_confidence is not None:
@@ -140,65 +189,104 @@ def of_events(
         found.append(seconds >= selection.min_duration_s)
     if selection.max_duration_s is not None:
         found.append(seconds <= selection.max_duration_s)
-    if selection.ongoing_at is not None:
-        found += _ongoing(tenant, to_us(selection.ongoing_at))
     if text is not None:
-        found.append(_with_text(connection, text))
+        found += _with_text(connection, text)
     return found
 
 
-def search_of(connection: Connection, tenant: str, selection: Selection) -> TextSearch | None:
+def search_of(
+    connection: Connection, tenant: str, selection: Selection, branches: Sequence[Branch]
+) -> TextSearch | None:
     """How the text is searched: events with every term if there is one, else those with any.
 
     Asked for within all the rest of the selection, so that totals, groups and pages agree.
     """
     if not selection.text.strip():
         return None
-    every = TextSearch(terms(selection.text), every=True)
+    ids = _bounds(connection, tenant, selection)
+    every = TextSearch(terms(selection.text), every=True, ids=ids)
     if len(every.terms) < 2:
         return every
-    found = connection.execute(
-        select(exists().where(*of_events(connection, tenant, selection, every)))
-    ).scalar_one()
-    return every if found else TextSearch(every.terms, every=False)
+    for branch in branches:
+        conditions = of_events(connection, tenant, selection, branch, every)
+        if connection.execute(select(events.c.id).where(*conditions).limit(1)).first():
+            return every
+    return dataclasses.replace(every, every=False)
 
 
-def _ongoing(tenant: str, at: int) -> list[ColumnElement[bool]]:
-    """Began before the instant, and no end by it. No event is longer than the longest: see there.
-
-    The two ways to go on are kept apart, so that each has an index of its own.
-    """
-    longest = select(at - tenants.c.longest_us).where(tenants.c.tenant == tenant).scalar_subquery()
-    start = events.c.start_us
-    return [
-        start < at,
-        or_(events.c.end_us.is_(None), and_(start >= longest, events.c.end_us > at)),
-    ]
-
-
-def _with_text(connection: Connection, text: TextSearch) -> ColumnElement[bool]:
-    if not text.terms:
-        return false()
-    return events.c.id.in_(
-        select(event_text.c.rowid).where(
-            dialects.matching_text(connection, text.terms, every=text.every)
+def _bounds(connection: Connection, tenant: str, selection: Selection) -> tuple[int, int] | None:
+    """The first and last event of the hours and kinds that are meant; (0, 0) for none."""
+    windows = windows_of(selection)
+    if not windows or windows == [(None, None)]:
+        return None
+    start, end = windows[0][0], windows[-1][1]
+    hours: Window = (
+        None if start is None else start // HOUR,
+        None if end is None else -(-end // HOUR),
+    )
+    row = connection.execute(
+        select(func.min(event_hours.c.first_id), func.max(event_hours.c.last_id)).where(
+            event_hours.c.tenant == tenant,
+            *in_window(event_hours.c.hour, hours),
+            *in_kinds(tenant, selection, event_hours.c.kind_id),
         )
-    )
+    ).one()
+    return (0, 0) if row[0] is None else (row[0], row[1])
 
 
-def hours_of(mask: RecurringMask | None) -> bool:
-    """Whether a mask changes only on the hour, so that hourly sums can answer it."""
-    return mask is None or all(
-        part.start_minute % 60 == 0 and part.end_minute % 60 == 0 for part in mask.ranges
-    )
+def _with_text(connection: Connection, text: TextSearch) -> list[ColumnElement[bool]]:
+    if not text.terms:
+        return [false()]
+    found = [
+        dialects.same_event(connection),
+        dialects.matching_text(connection, text.terms, every=text.every),
+    ]
+    if text.ids is not None:
+        found.append(event_text.c.rowid.between(*text.ids))
+    return found
+
+
+def whole_hours(windows: Sequence[Window]) -> tuple[list[Window], list[Window]]:
+    """Whole hours (counted from 1970) of the windows, and what is left of them (microseconds)."""
+    whole: list[Window] = []
+    rest: list[Window] = []
+    for start, end in windows:
+        first = None if start is None else -(-start // HOUR)
+        last = None if end is None else end // HOUR
+        if first is not None and last is not None and last <= first:
+            rest.append((start, end))
+            continue
+        if start is not None and first is not None and start < first * HOUR:
+            rest.append((start, first * HOUR))
+        whole.append((first, last))
+        if end is not None and last is not None and last * HOUR < end:
+            rest.append((last * HOUR, end))
+    return whole, rest
+
+
+def of_hours(
+    tenant: str, selection: Selection, whole: Sequence[Window]
+) -> list[ColumnElement[bool]]:
+    """Conditions on `event_hours`: all there are for a selection that `narrows_only_hours`."""
+    found = [event_hours.c.tenant == tenant, *in_windows(event_hours.c.hour, whole)]
+    found += in_kinds(tenant, selection, event_hours.c.kind_id)
+    if selection.mask is not None and _on_the_hour(selection.mask):
+        minute = event_hours.c.local_hour * 60
+        found.append(in_mask(selection.mask, minute, event_hours.c.local_weekday))
+    return found
 
 
 def narrows_only_hours(selection: Selection) -> bool:
-    """Whether hourly sums of kinds can answer the selection (its windows' edges aside)."""
-    asks: tuple[Any, ...] = (
+    """Whether sums by hour and kind can answer the selection, its windows' edges aside."""
+    if selection.mask is not None and not _on_the_hour(selection.mask):
+        return False
+    return not selection.text.strip() and {None} == {
         selection.min_confidence,
         selection.min_duration_s,
         selection.max_duration_s,
         selection.ongoing_at,
-    )
-    return hours_of(selection.mask) and not selection.text.strip() and set(asks) == {None}
+    }
+
+
+def _on_the_hour(mask: RecurringMask) -> bool:
+    return not any(part.start_minute % 60 or part.end_minute % 60 for part in mask.ranges)

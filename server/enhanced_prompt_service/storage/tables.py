@@ -133,6 +133,8 @@ Index(
     "events_open",
     events.c.tenant,
     events.c.start_us,
+    events.c.kind_id,
+    *_measures,
     sqlite_where=_open,
     postgresql_where=_open,
 )
@@ -155,6 +157,9 @@ event_hours = Table(
     Column("ended", BigInteger, nullable=False),
     Column("duration_sum", Float(53), nullable=False),  # microseconds
     Column("duration_max", BigInteger),
+    # Events tend to be stored in the order of time: bounds what a text search has to look at.
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", "hour", "kind_id", "local_day", "local_hour"),
     sqlite_with_rowid=False,
 )

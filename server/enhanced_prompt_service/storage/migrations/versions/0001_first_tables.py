@@ -69,6 +69,8 @@ def upgrade() -> None:
         sa.Column("ended", sa.BigInteger(), nullable=False),
         sa.Column("duration_sum", sa.Float(precision=53), nullable=False),
         sa.Column("duration_max", sa.BigInteger()),
+        sa.Column("first_id", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "hour", "kind_id", "local_day", "local_hour"),
         sqlite_with_rowid=False,
     )
@@ -112,7 +114,17 @@ def upgrade() -> None:
     op.create_index(
         "events_open",
         "events",
-        ["tenant", "start_us"],
+        [
+            "tenant",
+            "start_us",
+            "kind_id",
+            "end_us",
+            "confidence",
+            "participants",
+            "local_day",
+            "local_minute",
+            "local_weekday",
+        ],
         sqlite_where=sa.text("end_us IS NULL"),
         postgresql_where=sa.text("end_us IS NULL"),
     )
