@@ -26,7 +26,7 @@ from .rows import BadRow
 from .sink import Sink
 from .tables import BadFile, Entry, csv_reader, entry_of, is_csv
 
-_ANCHOR = 64  # bytes before the position that must still be there
+_ANCHOR = 1024  # bytes before the position that must still be there
 
 
 async def follow(
@@ -119,6 +119,8 @@ class Tail:
                 # Nothing will be added to the old file: an unfinished line is its last one.
                 found = self._read(limit, partial=True)
                 self._restart()
+                if not found and self._stream is not None:
+                    found = self._read(limit, partial=False)
             return found
         except BadRow as error:
             raise BadFile(f"{self._path} cannot be read: {error}") from error
