@@ -96,6 +96,8 @@ class Turns:
         self._starting: dict[tuple[str, str, str], asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stack = AsyncExitStack()
+        self._draining = False
+        self._idle = asyncio.Event()
 
     @property
     def running(self) -> int:
@@ -121,11 +123,29 @@ class Turns:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+        self._tasks = None
+        # The caller's own error is not the task group's: it would be wrapped on its way out.
+        await self._stack.__aexit__(None, None, None)
+
+    async def idle(self, timeout_s: float) -> bool:
+        """Take no more turns, and wait until none runs; False when the time passed first."""
+        self._draining = True
+        if not self._running:
+            return True
+        self._idle.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Take no more turns; those that run end as failed, retryably, their partial kept."""
+        self._draining = True
         for running in list(self._running.values()):
             running.attempt.stop(Stop.DRAIN)
-        self._tasks, tasks = None, self._tasks
-        del tasks
-        await self._stack.__aexit__(kind, error, trace)
 
     # ---- beginning and joining ------------------------------------------------------------------
 
@@ -152,7 +172,7 @@ class Turns:
                 self._starting.pop(key, None)
 
     async def _start(self, caller: Caller, request: TurnRequest) -> Attached:
-        if self._tasks is None:
+        if self._draining:
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
         turn_id = self._new_id("turn")
         runner = f"{self._config.runner}/{turn_id}"
@@ -172,14 +192,15 @@ class Turns:
         return self._join(row)
 
     def _run(self, caller: Caller, row: TurnRow, request: TurnRequest) -> Attached:
-        tasks = self._tasks
-        if tasks is None:  # drained while the row was written: it is failed by the next start-up
+        if self._tasks is None:  # left meanwhile: the row is failed by the next start-up
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
         log = self._shelf.open(row.turn_id, row.attempt)
         attempt = Attempt(self._parts, caller, row, request, log)
         running = _Running(attempt, log)
         self._running[row.turn_id] = running
-        tasks.create_task(self._own(row.turn_id, running), name=row.turn_id)
+        self._tasks.create_task(self._own(row.turn_id, running), name=row.turn_id)
+        if self._draining:  # begun while the row was written: its reader gets the closing frame
+            attempt.stop(Stop.DRAIN)
         cancels = request.on_disconnect is OnDisconnect.CANCEL
         return Attached(self, row, log, running, cancels=cancels)
 
@@ -192,6 +213,8 @@ class Turns:
             if running.orphaned is not None:
                 running.orphaned.cancel()
             self._shelf.end(running.log)
+            if not self._running:
+                self._idle.set()
 
     def _join(self, row: TurnRow) -> Attached:
         log = self._shelf.find(row.turn_id)

@@ -1,0 +1,287 @@
+"""The composition root: builds every part from settings, starts and stops them; nothing else wires.
+
+    async with create_app(Settings()) as app:
+        print(app.address)
+
+`run` is what a process does with it: until SIGTERM or SIGINT, then a drain and exit 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from . import logs
+from .config import Settings
+from .domain.clock import Clock, RealClock, SiteClock
+from .domain.errors import Reason
+from .domain.identity import Caller
+from .domain.turns import TurnError
+from .domain.warming import Warmer
+from .home import Home
+from .rpc.frames import encode
+from .rpc.server import RpcOptions, RpcServer
+from .rpc.services.events import EventService
+from .rpc.services.history import HistoryService
+from .rpc.services.prompt import PromptService
+from .rpc.services.sites import SiteService
+from .storage import Database, Stores, open_stores
+from .turns import Agent, RunnerParts, Turns, TurnsConfig
+
+_log = structlog.get_logger("eps")
+
+_CLOSE_S = 5.0  # after a drain: for closing frames to be stored and sent
+
+
+class WarmAgent(Agent, Protocol):
+    """An agent that can be made ready before its first turn."""
+
+    async def prewarm(self, caller: Caller) -> None:
+        """Load what the first question would otherwise wait for."""
+        ...
+
+
+AgentMaker = Callable[[Stores, Settings], WarmAgent]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running service. `address` is `host:port` as it was bound."""
+
+    settings: Settings
+    address: str
+    port: int
+    stores: Stores
+    turns: Turns
+    server: RpcServer
+    real_clock: Clock
+    site_clock: SiteClock
+
+
+def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
+    """The embedded engine behind its graph: no key, no network."""
+    # LangGraph takes half a second to import: only where an agent is really wanted.
+    from .agent.graph import GroundedAgent
+    from .agent.grounded import GroundedEngine
+
+    return GroundedAgent(GroundedEngine(stores.events, stores.catalogue, settings.time_zone))
+
+
+@asynccontextmanager
+async def create_app(
+    settings: Settings, *, make_agent: AgentMaker = grounded_agent
+) -> AsyncGenerator[App]:
+    """A service that answers, until the block is left; then it drains.
+
+    Raises whatever keeps it from starting: a taken port, a database that is away, an address that
+    is not loopback while there is no identity.
+    """
+    real_clock = RealClock()
+    site_clock = SiteClock(real_clock, settings.clock)
+    async with AsyncExitStack() as stack:
+        home = stack.enter_context(Home.open(settings.home))
+        database = await Database.open(settings.database)
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        stores = await open_stores(database, default_zone=settings.time_zone)
+        if home.alone:
+            await _fail_orphans(stores, home, real_clock)
+        agent = make_agent(stores, settings)
+        turns = await stack.enter_async_context(
+            _turns(settings, stores, agent, home, real_clock, site_clock)
+        )
+        warmer = await stack.enter_async_context(_warmer(stores, agent))
+        server = _server(settings, stores, turns, warmer, real_clock, site_clock)
+        await server.start()
+        stack.push_async_callback(_drain, server, turns, settings.drain_s)
+        await warmer.prewarm(Caller(), wait=True)
+        await server.ready()
+        yield App(
+            settings,
+            server.address,
+            server.port,
+            stores,
+            turns,
+            server,
+            real_clock,
+            site_clock,
+        )
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Owns the process: its logs, its event loop, its signals."""
+    logs.configure(settings.log_level, settings.log_format)
+    _run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; the home says where while it does."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    started = time.monotonic()
+    async with create_app(settings) as app:
+        address_file = settings.home / "server.json"
+        _write_address(address_file, app)
+        _log.info(
+            "serving", address=app.address, start_ms=round((time.monotonic() - started) * 1000)
+        )
+        try:
+            await stop.wait()
+            _log.info("draining", running_turns=app.turns.running)
+        finally:
+            address_file.unlink(missing_ok=True)
+    _log.info("stopped")
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def _turns(
+    settings: Settings,
+    stores: Stores,
+    agent: Agent,
+    home: Home,
+    real_clock: Clock,
+    site_clock: Clock,
+) -> Turns:
+    parts = RunnerParts(
+        agent=agent,
+        turns=stores.turns,
+        conversations=stores.conversations,
+        real_clock=real_clock,
+        site_clock=site_clock,
+        monotonic=time.monotonic,
+        timeout_s=settings.turn_timeout_s,
+        history_turns=settings.history_turns,
+    )
+    config = TurnsConfig(
+        runner=f"{home.instance}/{uuid.uuid4().hex}",
+        orphan_s=settings.turn_orphan_s,
+        log_budget_bytes=settings.turn_log_bytes,
+        log_keep_s=settings.turn_log_keep_s,
+    )
+    return Turns(parts, config, encode, _new_id)
+
+
+def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
+    async def storage(caller: Caller) -> str:
+        await stores.turns.find_request(caller, "prewarm", datetime.now(UTC))
+        return "database open, tables up to date"
+
+    async def catalogue(caller: Caller) -> str:
+        found = await stores.catalogue.catalogue(caller)
+        cameras = sum(len(site.cameras) for site in found.sites)
+        return f"{len(found.sites)} sites, {cameras} cameras"
+
+    async def engine(caller: Caller) -> str:
+        await agent.prewarm(caller)
+        return f"{agent.model}: graph compiled, names indexed"
+
+    def failed(name: str, error: Exception) -> None:
+        _log.error("prewarming failed", part=name, exc_info=error)
+
+    return Warmer(
+        agent_id=uuid.uuid4().hex,
+        parts={"storage": storage, "catalogue": catalogue, "agent": engine},
+        monotonic=time.monotonic,
+        on_failure=failed,
+    )
+
+
+def _server(
+    settings: Settings,
+    stores: Stores,
+    turns: Turns,
+    warmer: Warmer,
+    real_clock: Clock,
+    site_clock: Clock,
+) -> RpcServer:
+    options = RpcOptions(
+        host=settings.host,
+        port=settings.port,
+        port_search=settings.port_search,
+        max_message_bytes=settings.max_message_bytes,
+        reflection=settings.reflection,
+    )
+    servicers = {
+        "PromptService": PromptService(
+            turns, warmer, now=real_clock.now, heartbeat_s=settings.heartbeat_s
+        ),
+        "HistoryService": HistoryService(stores.conversations, now=real_clock.now),
+        "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
+        "SiteService": SiteService(stores.catalogue),
+    }
+    return RpcServer(
+        options,
+        servicers,
+        log=structlog.get_logger("eps.rpc"),
+        new_id=lambda: uuid.uuid4().hex,
+        new_incident=lambda: uuid.uuid4().hex,
+        monotonic=time.monotonic,
+    )
+
+
+async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:
+    """Take nothing new, let running turns finish, then close what still runs, then the server.
+
+    Stopping turns gives every stream its closing frame, so that the server's own end cuts nothing.
+    """
+
+    async def finish_turns() -> None:
+        await turns.idle(drain_s)
+        turns.stop()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.stop(drain_s + _CLOSE_S))
+        tasks.create_task(finish_turns())
+
+
+async def _fail_orphans(stores: Stores, home: Home, clock: Clock) -> None:
+    lost = TurnError(
+        Reason.RUNNER_LOST, "the server stopped while this turn was running", retryable=True
+    )
+    count = await stores.turns.fail_orphans(f"{home.instance}/", lost, clock.now())
+    if count:
+        _log.warning("closed turns of a former process", turns=count)
+
+
+def _new_id(kind: str) -> str:
+    return f"{kind}_{uuid.uuid4().hex}"
+
+
+def _write_address(path: Path, app: App) -> None:
+    """Whole or not at all: whoever reads it never sees half."""
+    text = json.dumps(
+        {
+            "address": app.address,
+            "grpc_port": app.port,
+            "pid": os.getpid(),
+            "site_time": app.site_clock.now().isoformat() if app.site_clock.moved else None,
+        }
+    )
+    draft = path.with_suffix(".tmp")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
