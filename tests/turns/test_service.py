@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from enhanced_prompt_service.domain.answers import Answer, ModelUsage
-from enhanced_prompt_service.domain.errors import Conflict, InvalidArgument, Reason, Unavailable
+from enhanced_prompt_service.domain.errors import (
+    Conflict,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+    Reason,
+    Unavailable,
+)
 from enhanced_prompt_service.domain.turns import (
     Cancelled,
     Completed,
@@ -398,3 +405,102 @@ def test_two_requests_are_the_same_by_all_but_id_and_disconnect(
 ) -> None:
     base: dict[str, Any] = {"query": "q", "conversation_id": "c", "request_id": "r"}
     assert (request_hash(TurnRequest(**base)) == request_hash(TurnRequest(**base | change))) is same
+
+
+# ---- attaching again ----------------------------------------------------------------------------
+
+
+async def test_watching_goes_on_after_the_last_sequence_seen() -> None:
+    agent = ScriptedAgent("a", "b", "c")
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        started = await turns.start(CALLER, TurnRequest("q"))
+        all_frames = await frames_of(started)
+        for after in range(len(all_frames)):
+            again = await turns.attach(CALLER, started.turn_id, attempt=1, after_sequence=after)
+            assert (await frames_of(again)) == all_frames[after:]
+
+
+async def test_watching_a_running_turn_sees_what_is_still_to_come() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("q")) as first:
+            await agent.said.wait()
+            watched = await turns.attach(CALLER, first.turn_id, after_sequence=2)
+            agent.release.set()
+            frames = await frames_of(watched)
+    assert [frame.sequence for frame in frames] == [3, 4]
+    assert frames[0].previous_sequence == 2
+    assert isinstance(frames[-1].payload, Completed)
+
+
+async def test_watching_beyond_what_exists_is_out_of_range() -> None:
+    turns, _, _ = make_turns(ScriptedAgent())
+    async with turns:
+        started = await turns.start(CALLER, TurnRequest("q"))
+        frames = await frames_of(started)
+        for place in ({"after_sequence": len(frames) + 1}, {"attempt": 2}):
+            with pytest.raises(OutOfRange):
+                await turns.attach(CALLER, started.turn_id, **place)
+
+
+async def test_watching_a_turn_that_is_not_there_is_not_found() -> None:
+    turns, _, _ = make_turns(ScriptedAgent())
+    async with turns:
+        with pytest.raises(NotFound):
+            await turns.attach(CALLER, "none")
+
+
+async def test_watching_a_superseded_attempt_goes_on_from_the_reset_of_the_newest() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent, timeout_s=0.01)
+    async with turns:
+        request = TurnRequest("q", request_id="r1")
+        failed = await frames_of(await turns.start(CALLER, request))
+        agent.release.set()
+        started = await turns.start(CALLER, request)
+        newest = await frames_of(started)
+        again = await frames_of(
+            await turns.attach(
+                CALLER, started.turn_id, attempt=1, after_sequence=failed[-1].sequence
+            )
+        )
+    assert again == newest
+    assert again[0].payload == Reset(2)
+
+
+async def test_watching_after_the_log_is_gone_gives_the_stored_answer() -> None:
+    turns, _, monotonic = make_turns(ScriptedAgent(), log_keep_s=900.0)
+    async with turns:
+        started = await turns.start(CALLER, TurnRequest("q"))
+        frames = await frames_of(started)
+        monotonic.at = 901.0
+        [stored] = await frames_of(await turns.attach(CALLER, started.turn_id, after_sequence=2))
+    assert stored.replayed
+    assert stored.payload == frames[-1].payload
+
+
+async def test_cancelling_keeps_what_was_said_and_is_idempotent() -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent)
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("q"))
+        await agent.said.wait()
+        row = await turns.cancel(CALLER, attached.turn_id)
+        assert row.state is TurnState.CANCELLED
+        assert row.response is not None
+        assert row.response.answer.response == "partly "
+        assert await turns.cancel(CALLER, attached.turn_id) == row
+        frames = await frames_of(attached)
+    assert isinstance(frames[-1].payload, Cancelled)
+    assert store.rows[attached.turn_id] == row
+
+
+async def test_cancelling_an_answered_turn_changes_nothing() -> None:
+    turns, _, _ = make_turns(ScriptedAgent())
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("q"))
+        await frames_of(attached)
+        row = await turns.cancel(CALLER, attached.turn_id)
+    assert row.state is TurnState.COMPLETED

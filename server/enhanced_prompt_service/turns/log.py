@@ -197,6 +197,8 @@ class TurnLog:
 
         Resets and closing frames always come, and with text what withdraws it.
         """
+        if after_sequence >= len(self._entries):
+            self._open = None  # whoever starts after the newest frame has taken it as it is
         return Cursor(self, None if kinds is None else _completed(kinds), after_sequence)
 
     def copier(self) -> Copier:

@@ -20,7 +20,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from enhanced_prompt_service.domain.errors import Reason, Unavailable
+from enhanced_prompt_service.domain.errors import OutOfRange, Reason, Unavailable
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.turns import (
     CLOSING,
@@ -63,13 +63,14 @@ class TurnsConfig:
 class _Running:
     """A turn that runs here: its attempt, and who reads it."""
 
-    __slots__ = ("attempt", "log", "orphaned", "readers")
+    __slots__ = ("attempt", "ended", "log", "orphaned", "readers")
 
     def __init__(self, attempt: Attempt, log: TurnLog) -> None:
         self.attempt = attempt
         self.log = log
         self.readers = 0
         self.orphaned: asyncio.TimerHandle | None = None
+        self.ended = asyncio.Event()
 
 
 class Turns:
@@ -213,21 +214,68 @@ class Turns:
             if running.orphaned is not None:
                 running.orphaned.cancel()
             self._shelf.end(running.log)
+            running.ended.set()
             if not self._running:
                 self._idle.set()
 
-    def _join(self, row: TurnRow) -> Attached:
+    def _join(self, row: TurnRow, *, after_sequence: int = 0) -> Attached:
         log = self._shelf.find(row.turn_id)
         if log is not None and log.attempt == row.attempt:
-            return Attached(self, row, log, self._running.get(row.turn_id))
+            running = self._running.get(row.turn_id)
+            return Attached(self, row, log, running, after_sequence=after_sequence)
         if not row.state.ended:
-            raise Unavailable(
-                f"turn {row.turn_id} runs elsewhere and can't be read from here",
-                reason=Reason.RUNNER_LOST,
-                retry_after_s=1.0,
-                metadata={"turn_id": row.turn_id},
-            )
+            raise _runs_elsewhere(row)
         return Attached(self, row, None, None, stored=stored_frame(row, self._encode))
+
+    # ---- attaching again and stopping -----------------------------------------------------------
+
+    async def attach(
+        self, caller: Caller, turn_id: str, *, attempt: int = 0, after_sequence: int = 0
+    ) -> Attached:
+        """Read a turn of the caller's own from after a sequence on, running or ended (rule 14).
+
+        `attempt` 0 means the newest. On an attempt that was superseded it goes on from the
+        beginning of the newest, which is a `reset`.
+
+        Raises:
+            NotFound: TURN_NOT_FOUND, also for somebody else's.
+            OutOfRange: the attempt or sequence is beyond what exists.
+            Unavailable: it runs elsewhere, and its log is out of reach.
+        """
+        row = await self._parts.turns.get_turn(caller, turn_id)
+        if attempt > row.attempt:
+            raise OutOfRange(
+                f"attempt {attempt} is beyond the newest, {row.attempt}",
+                metadata={"attempt": str(row.attempt)},
+            )
+        start = 0 if 0 < attempt < row.attempt else after_sequence
+        attached = self._join(row, after_sequence=start)
+        if attached.beyond(start):
+            attached.__exit__()
+            raise OutOfRange(
+                f"sequence {start} is beyond the last one of attempt {row.attempt}",
+                metadata={
+                    "attempt": str(row.attempt),
+                    "last_sequence": str(attached.last_sequence),
+                },
+            )
+        return attached
+
+    async def cancel(self, caller: Caller, turn_id: str) -> TurnRow:
+        """Stop a turn of the caller's own; what was said so far is kept. Idempotent.
+
+        Returns the turn as it is stored then. Raises NotFound (TURN_NOT_FOUND), and Unavailable
+        where it runs elsewhere and can't be told.
+        """
+        row = await self._parts.turns.get_turn(caller, turn_id)
+        if row.state.ended:
+            return row
+        running = self._running.get(turn_id)
+        if running is None:
+            raise _runs_elsewhere(row)
+        running.attempt.stop(Stop.CANCEL)
+        await running.ended.wait()
+        return await self._parts.turns.get_turn(caller, turn_id)
 
     # ---- letting go -----------------------------------------------------------------------------
 
@@ -260,6 +308,7 @@ class Attached:
         *,
         stored: TakenFrame | None = None,
         cancels: bool = False,
+        after_sequence: int = 0,
     ) -> None:
         self.turn_id = row.turn_id
         self.conversation_id = row.conversation_id
@@ -271,15 +320,23 @@ class Attached:
         self._running = running
         self._stored = stored
         self._cancels = cancels
+        self._after = after_sequence
         if running is not None:
             turns._reader_came(running)  # pyright: ignore[reportPrivateUsage]
 
-    def cursor(
-        self, kinds: frozenset[FrameKind] | None = None, *, after_sequence: int = 0
-    ) -> Cursor | StoredCursor:
-        """Frames of this turn, from after a sequence on; `kinds` None means all of them."""
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the newest frame written, 0 where the log is gone."""
+        return 0 if self._log is None else self._log.last_sequence
+
+    def beyond(self, sequence: int) -> bool:
+        """Whether a log that is still here has no such sequence."""
+        return self._log is not None and sequence > self._log.last_sequence
+
+    def cursor(self, kinds: frozenset[FrameKind] | None = None) -> Cursor | StoredCursor:
+        """Frames of this turn, from where it was attached; `kinds` None means all of them."""
         if self._log is not None:
-            return self._log.cursor(kinds, after_sequence)
+            return self._log.cursor(kinds, self._after)
         assert self._stored is not None
         return StoredCursor(self._stored)
 
@@ -315,6 +372,15 @@ class StoredCursor:
         frame = await self.take()
         assert frame is not None
         return frame
+
+
+def _runs_elsewhere(row: TurnRow) -> Unavailable:
+    return Unavailable(
+        f"turn {row.turn_id} runs elsewhere and can't be reached from here",
+        reason=Reason.RUNNER_LOST,
+        retry_after_s=1.0,
+        metadata={"turn_id": row.turn_id},
+    )
 
 
 def stored_frame(row: TurnRow, encode: Encode) -> TakenFrame:
