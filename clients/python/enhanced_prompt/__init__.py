@@ -34,7 +34,8 @@ from ._frames import (
 from ._health import HealthStatus
 from ._ingest import IngestOutcome, Rejected
 from ._options import DEFAULT_TARGET, ClientOptions, Keepalive, Retry, Timeouts
-from ._requests import AnswerOptions, AskOptions, EventQuery
+from ._requests import AnswerOptions, AskOptions, EventQuery, GroupByName, OrderName
+from ._turn import TextView
 from ._turn_stream import TurnStream
 from ._version import __version__
 from .errors import (
@@ -77,9 +78,11 @@ __all__ = [
     "Failed",
     "FieldViolation",
     "Frame",
+    "GroupByName",
     "HealthStatus",
     "IngestOutcome",
     "Keepalive",
+    "OrderName",
     "PromptResponse",
     "Rejected",
     "Reset",
@@ -88,6 +91,7 @@ __all__ = [
     "Started",
     "StreamCut",
     "TextDelta",
+    "TextView",
     "TextWithdrawn",
     "Thinking",
     "Timeouts",

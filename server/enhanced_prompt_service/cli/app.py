@@ -1,0 +1,50 @@
+"""The commands of `eps`, each from its module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from enhanced_prompt import __version__
+
+from .asking import ask
+from .browsing import cameras, events, health, history
+from .importing import import_
+from .serving import serve
+from .simulating import simulate
+
+app = typer.Typer(
+    name="eps",
+    help="Ask what your cameras saw, and run the service that answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eps {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Ask what your cameras saw, and run the service that answers."""
+
+
+app.command()(ask)
+app.command()(cameras)
+app.command()(events)
+app.command()(history)
+app.command()(health)
+app.command(name="import")(import_)
+app.command()(simulate)
+app.command()(serve)

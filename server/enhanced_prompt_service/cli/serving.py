@@ -1,0 +1,79 @@
+"""`eps serve`: the server, in this process. Options stand above EPS_* variables."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .session import USAGE, need_server_parts
+from .terminal import fail
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default: EPS_HOST, else 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; 0 for any. Default: EPS_PORT, else 50051."),
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help="sqlite:///path or postgresql://…. Default: EPS_DATABASE_URL, else a file at home."
+        ),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Folder of database, logs and pids. Default: EPS_HOME, else .eps."),
+    ] = None,
+    clock: Annotated[
+        str | None,
+        typer.Option(help="Moves the site clock: ISO 8601 with an offset. Default: EPS_CLOCK."),
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="IANA zone where nothing else says one.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="json or console.")] = None,
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM."""
+    try:
+        from pydantic import ValidationError
+
+        from ..app import serve as run
+        from ..config import Settings
+    except ImportError as error:
+        need_server_parts(error)
+        raise
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "database_url": database_url,
+        "home": home,
+        "clock": clock,
+        "time_zone": time_zone,
+        "log_level": log_level,
+        "log_format": log_format,
+    }
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"EPS_{str(one['loc'][0]).upper() if one['loc'] else ''}: {one['msg']}"
+            for one in error.errors()
+        )
+        fail(problems, USAGE)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run(settings))
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    return uvloop.new_event_loop
