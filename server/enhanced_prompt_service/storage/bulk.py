@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from sqlalchemy import ColumnElement, func, select, text
 
 from . import dialects
+from .session import Session
 from .tables import events
 
 COLUMNS = (
@@ -41,11 +42,11 @@ class Inserted:
     condition: ColumnElement[bool]
 
 
-def insert(connection: Connection, tenant: str, rows: Sequence[EventRow]) -> Inserted:
+def insert(session: Session, tenant: str, rows: Sequence[EventRow]) -> Inserted:
     """Insert the events whose ids are not there yet, with their words."""
-    if dialects.is_sqlite(connection):
-        return _sqlite_insert(connection, tenant, rows)
-    return _postgres_insert(connection, tenant, rows)
+    if session.sqlite:
+        return _sqlite_insert(session, tenant, rows)
+    return _postgres_insert(session, tenant, rows)
 
 
 _SQLITE_INSERT = (
@@ -54,15 +55,15 @@ _SQLITE_INSERT = (
 )
 
 
-def _sqlite_insert(connection: Connection, tenant: str, rows: Sequence[EventRow]) -> Inserted:
+def _sqlite_insert(session: Session, tenant: str, rows: Sequence[EventRow]) -> Inserted:
     # The driver's own cursor: SQLAlchemy costs as much an event as the insertion itself.
-    first = connection.execute(select(func.coalesce(func.max(events.c.id), 0) + 1)).scalar_one()
+    first = session.execute(select(func.coalesce(func.max(events.c.id), 0) + 1)).scalar_one()
     numbered = [(number, tenant, *row) for number, row in enumerate(rows, first)]
     condition = events.c.id.between(first, first + len(rows) - 1)
-    cursor = connection.connection.cursor()
+    cursor = session.connection.connection.cursor()
     cursor.executemany(_SQLITE_INSERT, [row[:-1] for row in numbered])
     if cursor.rowcount != len(rows):
-        there = set(connection.execute(select(events.c.id).where(condition)).scalars())
+        there = set(session.execute(select(events.c.id).where(condition)).scalars())
         numbered = [row for row in numbered if row[0] in there]
     cursor.executemany(
         "INSERT INTO event_text (rowid, words) VALUES (?, ?)",
@@ -103,40 +104,36 @@ _POSTGRES_WORDS = text(
 )
 
 
-def _postgres_insert(connection: Connection, tenant: str, rows: Sequence[EventRow]) -> Inserted:
+def _postgres_insert(session: Session, tenant: str, rows: Sequence[EventRow]) -> Inserted:
     columns = zip(*(row[:-1] for row in rows), strict=True)
     parameters: dict[str, Any] = {
         name: list(values) for name, values in zip(COLUMNS, columns, strict=True)
     }
     ids = {
         event_id: number
-        for number, event_id in connection.execute(
-            _POSTGRES_INSERT, parameters | {"tenant": tenant}
-        )
+        for number, event_id in session.execute(_POSTGRES_INSERT, parameters | {"tenant": tenant})
     }
     new = [row for row in rows if row[0] in ids]
-    _postgres_words(connection, [(ids[row[0]], row[-1]) for row in new])
-    return Inserted(
-        new, frozenset(ids), dialects.among(connection, events.c.id, list(ids.values()))
-    )
+    _postgres_words(session, [(ids[row[0]], row[-1]) for row in new])
+    return Inserted(new, frozenset(ids), dialects.among(session, events.c.id, list(ids.values())))
 
 
-def _postgres_words(connection: Connection, texts: Sequence[tuple[int, str]]) -> None:
+def _postgres_words(session: Session, texts: Sequence[tuple[int, str]]) -> None:
     if texts:
-        connection.execute(
+        session.execute(
             _POSTGRES_WORDS,
             {"numbers": [one for one, _ in texts], "texts": [said for _, said in texts]},
         )
 
 
-def replace_text(connection: Connection, texts: Sequence[tuple[int, str]]) -> None:
+def replace_text(session: Session, texts: Sequence[tuple[int, str]]) -> None:
     """Give events (by row) other words."""
     if not texts:
         return
-    if not dialects.is_sqlite(connection):
-        _postgres_words(connection, texts)
+    if not session.sqlite:
+        _postgres_words(session, texts)
         return
-    cursor = connection.connection.cursor()
+    cursor = session.connection.connection.cursor()
     cursor.executemany(
         "UPDATE event_text SET words = ? WHERE rowid = ?", [(said, row) for row, said in texts]
     )

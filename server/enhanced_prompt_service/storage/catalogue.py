@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Integer, SmallInteger, cast, select, union
+from sqlalchemy import Integer, SmallInteger, cast, select, union
 
 from ..domain.catalogue import Camera, Catalogue, Site
 from ..domain.errors import Conflict, NotFound, Reason
@@ -15,6 +15,7 @@ from ..domain.stores import Page
 from . import codec, dialects, event_sums, page_tokens, tenancy
 from .instants import DAY, MINUTE
 from .local_time import LocalTimes
+from .session import Session
 from .tables import coverage_cameras, event_hours, events, kinds, sites
 
 _MOST = 1000
@@ -22,7 +23,7 @@ _FAR_DAYS = 800_000  # shifts every instant past 1970, so that division rounds d
 
 
 def put(
-    connection: Connection,
+    session: Session,
     tenant: str,
     site: Site,
     etag: str,
@@ -31,27 +32,27 @@ def put(
     clock: LocalTimes,
 ) -> Site:
     """Create or replace a site; its events follow when its clock is another now."""
-    undeclared_zone = tenancy.lock(connection, tenant, default_zone).time_zone
+    _, undeclared_zone = tenancy.lock(session, tenant, default_zone)
     mine = (sites.c.tenant == tenant, sites.c.site_id == site.site_id)
-    stored = connection.execute(select(sites.c.etag, sites.c.time_zone).where(*mine)).one_or_none()
+    stored = session.execute(select(sites.c.etag, sites.c.time_zone).where(*mine)).one_or_none()
     if etag and (stored is None or stored.etag != etag):
         raise Conflict("the site was changed meanwhile: get it again", reason=Reason.ETAG_MISMATCH)
     document = codec.dump_site(site)
     new_etag = hashlib.sha256(document.encode()).hexdigest()[:32]
     values = {"time_zone": site.time_zone, "document": document, "etag": new_etag}
     if stored is None:
-        connection.execute(sites.insert().values(tenant=tenant, site_id=site.site_id, **values))
+        session.execute(sites.insert().values(tenant=tenant, site_id=site.site_id, **values))
     else:
-        connection.execute(sites.update().where(*mine).values(**values))
+        session.execute(sites.update().where(*mine).values(**values))
     if site.time_zone != (undeclared_zone if stored is None else stored.time_zone):
-        localise(connection, tenant, site.site_id, clock)
-    tenancy.changed(connection, tenant, catalogue=True)
+        localise(session, tenant, site.site_id, clock)
+    tenancy.changed(session, tenant, catalogue=True)
     return dataclasses.replace(site, etag=new_etag)
 
 
-def get(connection: Connection, tenant: str, site_id: str) -> Site:
+def get(session: Session, tenant: str, site_id: str) -> Site:
     """One declared site."""
-    row = connection.execute(
+    row = session.execute(
         select(sites.c.document, sites.c.etag).where(
             sites.c.tenant == tenant, sites.c.site_id == site_id
         )
@@ -61,30 +62,29 @@ def get(connection: Connection, tenant: str, site_id: str) -> Site:
     return codec.load_site(row.document, row.etag)
 
 
-def page(
-    connection: Connection, key: bytes, caller: Caller, page_size: int, page_token: str
-) -> Page[Site]:
+def page(session: Session, caller: Caller, page_size: int, page_token: str) -> Page[Site]:
     """Declared sites by id."""
     arguments: Mapping[str, object] = {"list": "sites"}
+    key = session.page_key()
     size = max(1, min(page_size, _MOST))
     query = select(sites).where(sites.c.tenant == caller.tenant)
     if page_token:
         (after,) = page_tokens.read(key, caller, arguments, page_token)
         query = query.where(sites.c.site_id > after)
-    rows = connection.execute(query.order_by(sites.c.site_id).limit(size + 1)).all()
+    rows = session.execute(query.order_by(sites.c.site_id).limit(size + 1)).all()
     token = ""
     if len(rows) > size:
         token = page_tokens.make(key, caller, arguments, [rows[size - 1].site_id])
     return Page(tuple(codec.load_site(row.document, row.etag) for row in rows[:size]), token)
 
 
-def load(connection: Connection, tenant: str, version: int, default_zone: str) -> Catalogue:
+def load(session: Session, tenant: str, version: int, default_zone: str) -> Catalogue:
     """Declared sites, and bare entries for the sites and cameras that only events name."""
     declared = {
         row.site_id: codec.load_site(row.document, row.etag)
-        for row in connection.execute(select(sites).where(sites.c.tenant == tenant))
+        for row in session.execute(select(sites).where(sites.c.tenant == tenant))
     }
-    named = connection.execute(
+    named = session.execute(
         union(
             select(kinds.c.site, kinds.c.camera_id).where(
                 kinds.c.tenant == tenant, kinds.c.matches > 0
@@ -105,31 +105,31 @@ def load(connection: Connection, tenant: str, version: int, default_zone: str) -
     return Catalogue(tuple(declared[one] for one in sorted(declared)), str(version))
 
 
-def localise(connection: Connection, tenant: str, site_id: str, clock: LocalTimes) -> None:
+def localise(session: Session, tenant: str, site_id: str, clock: LocalTimes) -> None:
     """Compute the local columns of a site's events anew."""
     kind_ids = list(
-        connection.execute(
+        session.execute(
             select(kinds.c.kind_id).where(kinds.c.tenant == tenant, kinds.c.site == site_id)
         ).scalars()
     )
     if not kind_ids:
         return
-    hours = connection.execute(
+    hours = session.execute(
         select(event_hours.c.hour)
         .where(
             event_hours.c.tenant == tenant,
-            dialects.among(connection, event_hours.c.kind_id, kind_ids),
+            dialects.among(session, event_hours.c.kind_id, kind_ids),
         )
         .distinct()
     ).scalars()
     for span in clock.spans(hours):
         far = events.c.start_us + (span.offset_us + _FAR_DAYS * DAY)
         day = far // DAY
-        connection.execute(
+        session.execute(
             events.update()
             .where(
                 events.c.tenant == tenant,
-                dialects.among(connection, events.c.kind_id, kind_ids),
+                dialects.among(session, events.c.kind_id, kind_ids),
                 events.c.start_us >= span.start_us,
                 events.c.start_us < span.end_us,
             )
@@ -139,4 +139,4 @@ def localise(connection: Connection, tenant: str, site_id: str, clock: LocalTime
                 local_weekday=cast((day - _FAR_DAYS + 3 + 7 * DAY) % 7 + 1, SmallInteger),
             )
         )
-    event_sums.renew_kinds(connection, tenant, kind_ids)
+    event_sums.renew_kinds(session, tenant, kind_ids)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Row, and_, or_, select
 
 from ..domain.answers import PromptResponse
 from ..domain.conversations import Conversation, ConversationSummary, Message, Role
@@ -15,15 +15,16 @@ from ..domain.stores import Page
 from ..domain.turns import TurnState
 from . import codec, page_tokens
 from .instants import from_us
+from .session import Session
 from .tables import conversations, turns
 from .words import storable
 
 _MOST = 1000
 
 
-def get(connection: Connection, caller: Caller, conversation_id: str) -> Conversation:
+def get(session: Session, caller: Caller, conversation_id: str) -> Conversation:
     """The whole conversation: messages and responses of its turns that have a response."""
-    row = connection.execute(
+    row = session.execute(
         select(conversations).where(
             conversations.c.tenant == caller.tenant,
             conversations.c.user_id == caller.user,
@@ -32,7 +33,7 @@ def get(connection: Connection, caller: Caller, conversation_id: str) -> Convers
     ).one_or_none()
     if row is None:
         raise NotFound("conversation", conversation_id, reason=Reason.CONVERSATION_NOT_FOUND)
-    stored = connection.execute(
+    stored = session.execute(
         select(
             turns.c.turn_id,
             turns.c.conversation_turn,
@@ -76,10 +77,11 @@ def get(connection: Connection, caller: Caller, conversation_id: str) -> Convers
 
 
 def page(
-    connection: Connection, key: bytes, caller: Caller, page_size: int, page_token: str
+    session: Session, caller: Caller, page_size: int, page_token: str
 ) -> Page[ConversationSummary]:
     """Newest activity first; ties by conversation_id."""
     arguments: Mapping[str, object] = {"list": "conversations"}
+    key = session.page_key()
     size = max(1, min(page_size, _MOST))
     column = conversations.c
     query = select(conversations).where(
@@ -91,7 +93,7 @@ def page(
             column.last_activity_us <= at,
             or_(column.last_activity_us < at, and_(column.conversation_id > after)),
         )
-    rows = connection.execute(
+    rows = session.execute(
         query.order_by(column.last_activity_us.desc(), column.conversation_id).limit(size + 1)
     ).all()
     token = ""
@@ -104,10 +106,10 @@ def page(
 
 
 def recent(
-    connection: Connection, caller: Caller, conversation_id: str, limit: int
+    session: Session, caller: Caller, conversation_id: str, limit: int
 ) -> list[PromptResponse]:
     """The last completed turns, oldest first."""
-    found = connection.execute(
+    found = session.execute(
         select(turns.c.response)
         .where(
             turns.c.tenant == caller.tenant,

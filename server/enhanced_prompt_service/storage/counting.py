@@ -6,17 +6,17 @@ them. Each piece is aggregated by itself with a covering index; the pieces are a
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Connection,
     Float,
     Select,
+    Text,
     cast,
     func,
     select,
@@ -28,15 +28,21 @@ from . import dialects
 from .instants import SECOND, from_us
 from .selection import (
     Branch,
+    Filter,
     TextSearch,
     Window,
     branches_of,
+    filter_of,
     narrows_only_hours,
     of_events,
     of_hours,
     search_of,
+    slot,
     whole_hours,
+    windows_shape,
+    windows_values,
 )
+from .session import Session, Statement
 from .tables import event_hours, events, kind_zones, kinds
 
 _MOST_PIECES = 6  # windows that get an index range of their own
@@ -90,18 +96,22 @@ _MEASURES: dict[str, tuple[ColumnElement[Any], ColumnElement[Any], Any]] = {
 _COUNTS = ("matches", "participants")
 
 
-def totals(connection: Connection, tenant: str, selection: Selection) -> Totals:
+def totals(session: Session, tenant: str, selection: Selection) -> Totals:
     """Aggregates over all that matches."""
-    pieces = _pieces(connection, tenant, selection, (), tuple(_MEASURES))
-    if not pieces:
-        return Totals(0, 0, None, None, None)
-    query = pieces[0]
-    if len(pieces) > 1:
-        rows = union_all(*pieces).subquery("pieces")
-        query = select(*(how(rows.c[name]).label(name) for name, (_, _, how) in _MEASURES.items()))
-    row = connection.execute(query).one()
-    matches = int(row.matches or 0)
-    if not matches:
+    pieces = _pieces(session, tenant, selection)
+
+    def build() -> Statement:
+        parts = pieces.build(session, (), tuple(_MEASURES))
+        if len(parts) == 1:
+            return parts[0]
+        rows = union_all(*parts).subquery("pieces")
+        return select(*(how(rows.c[name]).label(name) for name, (_, _, how) in _MEASURES.items()))
+
+    row = None
+    if pieces.pieces:
+        row = session.run(("totals", pieces.shape), build, pieces.values).one()
+    matches = 0 if row is None else int(row.matches or 0)
+    if row is None or not matches:
         return Totals(0, 0, None, None, None)
     ended = int(row.ended)
     confidences = int(row.confidences)
@@ -117,48 +127,48 @@ def totals(connection: Connection, tenant: str, selection: Selection) -> Totals:
 
 
 def grouped(
-    connection: Connection,
+    session: Session,
     tenant: str,
     selection: Selection,
     by: Sequence[GroupBy],
     limit: int | None,
 ) -> list[GroupRow]:
     """Counts by key, most matches first, then by the keys. Without keys: one row, if any match."""
+    pieces = _pieces(session, tenant, selection)
+    if not pieces.pieces:
+        return []
     kind_keys = any(key in _OF_KIND for key in by)
     fields = dict.fromkeys(field for key in by if key in _OF_TIME for field in _OF_TIME[key])
-    pieces = _pieces(
-        connection, tenant, selection, (*fields, *(["kind_id"] if kind_keys else [])), _COUNTS
-    )
-    if not pieces:
-        return []
-    rows = (union_all(*pieces) if len(pieces) > 1 else pieces[0]).subquery("pieces")
-    keys: list[ColumnElement[Any]] = [
-        column
-        for key in by
-        for column in (
-            [_OF_KIND[key]] if key in _OF_KIND else [rows.c[field] for field in _OF_TIME[key]]
+
+    def build() -> Statement:
+        parts = pieces.build(session, (*fields, *(["kind_id"] if kind_keys else [])), _COUNTS)
+        rows = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("pieces")
+        keys: list[ColumnElement[Any]] = []
+        for key in by:
+            keys += [_OF_KIND[key]] if key in _OF_KIND else [rows.c[one] for one in _OF_TIME[key]]
+        matches = func.sum(rows.c.matches).label("matches")
+        query = (
+            select(*keys, matches, func.sum(rows.c.participants))
+            .group_by(*keys)
+            .having(func.sum(rows.c.matches) > 0)
+            .order_by(matches.desc(), *keys)
         )
-    ]
-    matches = func.sum(rows.c.matches).label("matches")
-    query = (
-        select(*keys, matches, func.sum(rows.c.participants))
-        .group_by(*keys)
-        .having(func.sum(rows.c.matches) > 0)
-        .order_by(matches.desc(), *keys)
-        .limit(limit)
-    )
-    if kind_keys:
+        if limit is not None:
+            query = query.limit(slot("limit", BigInteger()))
+        if not kind_keys:
+            return query
         joined = rows.join(kinds, kinds.c.kind_id == rows.c.kind_id)
         if GroupBy.ZONE in by:
-            joined = joined.join(
-                kind_zones,
-                (kind_zones.c.tenant == tenant) & (kind_zones.c.kind_id == rows.c.kind_id),
-            )
-        query = query.select_from(joined)
-    return [_group_row(by, tuple(row)) for row in connection.execute(query)]
+            zoned = kind_zones.c.tenant == slot("tenant", Text())
+            joined = joined.join(kind_zones, zoned & (kind_zones.c.kind_id == rows.c.kind_id))
+        return query.select_from(joined)
+
+    shape = ("grouped", pieces.shape, tuple(by), limit is None)
+    found = session.run(shape, build, pieces.values | {"limit": limit})
+    return [_group_row(by, row) for row in found]
 
 
-def _group_row(by: Sequence[GroupBy], row: tuple[Any, ...]) -> GroupRow:
+def _group_row(by: Sequence[GroupBy], row: Sequence[Any]) -> GroupRow:
     keys: list[str] = []
     at = 0
     for key in by:
@@ -179,65 +189,102 @@ def _date(day: int) -> str:
     return (_EPOCH_DAY + timedelta(days=day)).isoformat()
 
 
-def _pieces(
-    connection: Connection,
-    tenant: str,
-    selection: Selection,
-    keys: Sequence[str],
-    measures: Sequence[str],
-) -> list[Select[Any]]:
-    """One aggregating query for each piece of time; none when nothing can match."""
-    branches = branches_of(connection, tenant, selection)
-    pieces: list[Select[Any]] = []
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """Whole hours of a branch."""
+
+    windows: tuple[Window, ...]
+
+    @property
+    def shape(self) -> Hashable:
+        """What its SQL looks like."""
+        return "hours", windows_shape(self.windows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The pieces of time that a count is added up from, by the tags of their parameters."""
+
+    chosen: Filter
+    text: TextSearch | None
+    pieces: dict[str, Branch | _Hours]
+    values: dict[str, Any]
+
+    @property
+    def shape(self) -> Hashable:
+        """What their SQL looks like."""
+        text = None if self.text is None else self.text.shape
+        return self.chosen.shape, text, tuple(one.shape for one in self.pieces.values())
+
+    def build(
+        self, session: Session, keys: Sequence[str], measures: Sequence[str]
+    ) -> list[Select[*tuple[Any, ...]]]:
+        """One aggregating query for each piece."""
+        return [
+            self._of_hours(session, tag, one, keys, measures)
+            if isinstance(one, _Hours)
+            else self._of_events(session, tag, one, keys, measures)
+            for tag, one in self.pieces.items()
+        ]
+
+    def _of_hours(
+        self,
+        session: Session,
+        tag: str,
+        piece: _Hours,
+        keys: Sequence[str],
+        measures: Sequence[str],
+    ) -> Select[*tuple[Any, ...]]:
+        columns = [event_hours.c[key] for key in keys]
+        return (
+            select(*columns, *(_MEASURES[name][1].label(name) for name in measures))
+            .where(*of_hours(session, self.chosen, tag, piece.windows))
+            .group_by(*columns)
+        )
+
+    def _of_events(
+        self,
+        session: Session,
+        tag: str,
+        piece: Branch,
+        keys: Sequence[str],
+        measures: Sequence[str],
+    ) -> Select[*tuple[Any, ...]]:
+        # Grouped by the plain column, SQLite would read all of the index that begins with kinds.
+        found: dict[str, ColumnElement[Any]] = {
+            "kind_id": dialects.plain(session, events.c.kind_id),
+            "local_day": events.c.local_day,
+            "local_hour": cast(events.c.local_minute, BigInteger) // 60,
+            "local_weekday": events.c.local_weekday,
+        }
+        columns = [found[key].label(key) for key in keys]
+        return (
+            select(*columns, *(_MEASURES[name][0].label(name) for name in measures))
+            .where(*of_events(session, self.chosen, tag, piece, self.text))
+            .group_by(*(found[key] for key in keys))
+        )
+
+
+def _pieces(session: Session, tenant: str, selection: Selection) -> _Pieces:
+    chosen = filter_of(session, tenant, selection)
+    branches = branches_of(session, chosen)
+    pieces: list[Branch | _Hours] = []
     if narrows_only_hours(selection):
         for number, branch in enumerate(branches):
             whole, rest = whole_hours(branch.windows)
             if whole:
-                pieces.append(_hours_piece(tenant, selection, whole, keys, measures))
-            branches[number] = dataclasses.replace(branch, windows=tuple(rest))
-    text = search_of(connection, tenant, selection, branches)
+                pieces.append(_Hours(tuple(whole)))
+            branches[number] = replace(branch, windows=tuple(rest))
+    text = search_of(session, chosen, branches)
     for branch in branches:
-        windows = branch.windows
-        for group in [windows] if len(windows) > _MOST_PIECES else [(one,) for one in windows]:
-            part = dataclasses.replace(branch, windows=group)
-            pieces.append(_events_piece(connection, tenant, selection, part, text, keys, measures))
-    return pieces
-
-
-def _hours_piece(
-    tenant: str,
-    selection: Selection,
-    whole: Sequence[Window],
-    keys: Sequence[str],
-    measures: Sequence[str],
-) -> Select[Any]:
-    columns = [event_hours.c[key] for key in keys]
-    return (
-        select(*columns, *(_MEASURES[name][1].label(name) for name in measures))
-        .where(*of_hours(tenant, selection, whole))
-        .group_by(*columns)
-    )
-
-
-def _events_piece(
-    connection: Connection,
-    tenant: str,
-    selection: Selection,
-    branch: Branch,
-    text: TextSearch | None,
-    keys: Sequence[str],
-    measures: Sequence[str],
-) -> Select[Any]:
-    # Grouped by the plain column, SQLite would read all of the index that begins with kinds.
-    found: dict[str, ColumnElement[Any]] = {
-        "kind_id": dialects.plain(connection, events.c.kind_id),
-        "local_day": events.c.local_day,
-        "local_hour": cast(events.c.local_minute, BigInteger) // 60,
-        "local_weekday": events.c.local_weekday,
-    }
-    columns = [found[key].label(key) for key in keys]
-    return (
-        select(*columns, *(_MEASURES[name][0].label(name) for name in measures))
-        .where(*of_events(connection, tenant, selection, branch, text))
-        .group_by(*(found[key] for key in keys))
-    )
+        groups = [branch.windows] if branch.windows else []
+        if len(branch.windows) <= _MOST_PIECES:
+            groups = [(one,) for one in branch.windows]
+        pieces += [replace(branch, windows=group) for group in groups]
+    tagged = {f"p{number}_": piece for number, piece in enumerate(pieces)}
+    values = dict(chosen.values)
+    if text is not None:
+        values |= text.values(session)
+    for tag, piece in tagged.items():
+        values |= windows_values(tag, piece.windows)
+    return _Pieces(chosen, text, tagged, values)

@@ -10,13 +10,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import and_, func, select
 
 from ..domain.events import Coverage, CoverageState, Ingested
 from ..domain.stores import CoverageSpan
 from ..domain.times import Interval
 from . import dialects, tenancy
 from .instants import from_us, to_us
+from .session import Session
 from .tables import coverage, coverage_cameras
 from .words import storable
 
@@ -24,10 +25,10 @@ _Span = tuple[int, int, str]  # start and end in microseconds, state
 
 
 def ingest(
-    connection: Connection, tenant: str, reports: Sequence[Coverage], default_zone: str
+    session: Session, tenant: str, reports: Sequence[Coverage], default_zone: str
 ) -> list[Ingested]:
     """Store reports in their order."""
-    tenancy.lock(connection, tenant, default_zone)
+    tenancy.lock(session, tenant, default_zone)
     outcomes: list[Ingested] = [Ingested.DUPLICATE] * len(reports)
     by_camera: dict[tuple[str, str], list[int]] = {}
     for number, one in enumerate(reports):
@@ -40,17 +41,17 @@ def ingest(
             for n in numbers
         ]
         low, high = min(span[0] for span in spans), max(span[1] for span in spans)
-        stored = _overlapping(connection, tenant, site, camera_id, low, high)
+        stored = _overlapping(session, tenant, site, camera_id, low, high)
         line = _Line(stored)
         for number, span in zip(numbers, spans, strict=True):
             outcomes[number] = line.put(span)
         if line.spans == stored:
             continue
         changed = True
-        _replace(connection, tenant, site, camera_id, stored, line.spans)
-        new_cameras |= _widen(connection, tenant, site, camera_id, low, high)
+        _replace(session, tenant, site, camera_id, stored, line.spans)
+        new_cameras |= _widen(session, tenant, site, camera_id, low, high)
     if changed:
-        tenancy.changed(connection, tenant, catalogue=new_cameras)
+        tenancy.changed(session, tenant, catalogue=new_cameras)
     return outcomes
 
 
@@ -92,7 +93,7 @@ def _says(spans: Sequence[_Span], new: _Span) -> bool:
 
 
 def _overlapping(
-    connection: Connection, tenant: str, site: str, camera_id: str, low: int, high: int
+    session: Session, tenant: str, site: str, camera_id: str, low: int, high: int
 ) -> list[_Span]:
     mine = (
         coverage.c.tenant == tenant,
@@ -100,7 +101,7 @@ def _overlapping(
         coverage.c.camera_id == camera_id,
     )
     before = select(func.max(coverage.c.start_us)).where(*mine, coverage.c.start_us <= low)
-    rows = connection.execute(
+    rows = session.execute(
         select(coverage.c.start_us, coverage.c.end_us, coverage.c.state)
         .where(
             *mine,
@@ -113,7 +114,7 @@ def _overlapping(
 
 
 def _replace(
-    connection: Connection,
+    session: Session,
     tenant: str,
     site: str,
     camera_id: str,
@@ -122,16 +123,16 @@ def _replace(
 ) -> None:
     gone, come = set(old) - set(new), set(new) - set(old)
     if gone:
-        connection.execute(
+        session.execute(
             coverage.delete().where(
                 coverage.c.tenant == tenant,
                 coverage.c.site == site,
                 coverage.c.camera_id == camera_id,
-                dialects.among(connection, coverage.c.start_us, [one[0] for one in gone]),
+                dialects.among(session, coverage.c.start_us, [one[0] for one in gone]),
             )
         )
     if come:
-        connection.execute(
+        session.execute(
             coverage.insert(),
             [
                 {
@@ -147,26 +148,24 @@ def _replace(
         )
 
 
-def _widen(
-    connection: Connection, tenant: str, site: str, camera_id: str, low: int, high: int
-) -> bool:
+def _widen(session: Session, tenant: str, site: str, camera_id: str, low: int, high: int) -> bool:
     """Widen from when to when a camera reported; True when it never had."""
     mine = (
         coverage_cameras.c.tenant == tenant,
         coverage_cameras.c.site == site,
         coverage_cameras.c.camera_id == camera_id,
     )
-    known = connection.execute(
+    known = session.execute(
         select(coverage_cameras.c.first_us, coverage_cameras.c.last_us).where(*mine)
     ).one_or_none()
     if known is None:
-        connection.execute(
+        session.execute(
             coverage_cameras.insert().values(
                 tenant=tenant, site=site, camera_id=camera_id, first_us=low, last_us=high
             )
         )
         return True
-    connection.execute(
+    session.execute(
         coverage_cameras.update()
         .where(*mine)
         .values(first_us=min(known.first_us, low), last_us=max(known.last_us, high))
@@ -175,7 +174,7 @@ def _widen(
 
 
 def recorded(
-    connection: Connection, tenant: str, window: Interval, cameras: frozenset[str] | None
+    session: Session, tenant: str, window: Interval, cameras: frozenset[str] | None
 ) -> list[CoverageSpan]:
     """Recorded spans inside the window, merged per camera, sorted by camera, then start."""
     low, high = to_us(window.start), to_us(window.end)
@@ -187,8 +186,8 @@ def recorded(
     )
     by_camera: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for site, camera_id, start, end, state in (
-        *connection.execute(begun_inside.where(*wanted)),
-        *_newest(connection, tenant, low),
+        *session.execute(begun_inside.where(*wanted)),
+        *_newest(session, tenant, low),
     ):
         if end <= low or state != CoverageState.RECORDING.value:
             continue
@@ -213,12 +212,12 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def known(connection: Connection, tenant: str) -> dict[str, Interval]:
+def known(session: Session, tenant: str) -> dict[str, Interval]:
     """Cameras that ever reported, and from when to when, whatever their state was."""
     row = coverage_cameras.c
     return {
         camera_id: Interval(from_us(first), from_us(last))
-        for camera_id, first, last in connection.execute(
+        for camera_id, first, last in session.execute(
             select(row.camera_id, func.min(row.first_us), func.max(row.last_us))
             .where(row.tenant == tenant)
             .group_by(row.camera_id)
@@ -227,7 +226,7 @@ def known(connection: Connection, tenant: str) -> dict[str, Interval]:
     }
 
 
-def states(connection: Connection, tenant: str, at: datetime) -> dict[str, Coverage]:
+def states(session: Session, tenant: str, at: datetime) -> dict[str, Coverage]:
     """The newest report of each camera that begins at or before an instant.
 
     Where two sites have a camera of one id, the report that begins later.
@@ -235,7 +234,7 @@ def states(connection: Connection, tenant: str, at: datetime) -> dict[str, Cover
     return {
         camera_id: Coverage(site, camera_id, CoverageState(state), from_us(start), from_us(end))
         for site, camera_id, start, end, state in sorted(
-            _newest(connection, tenant, to_us(at)), key=lambda row: (row[1], row[2])
+            _newest(session, tenant, to_us(at)), key=lambda row: (row[1], row[2])
         )
     }
 
@@ -249,7 +248,7 @@ _SPAN = (
 )
 
 
-def _newest(connection: Connection, tenant: str, at: int) -> list[tuple[str, str, int, int, str]]:
+def _newest(session: Session, tenant: str, at: int) -> list[tuple[str, str, int, int, str]]:
     """Of each camera the span that began last, at or before an instant: one seek a camera."""
     earlier = coverage.alias("earlier")
     began = (
@@ -263,7 +262,7 @@ def _newest(connection: Connection, tenant: str, at: int) -> list[tuple[str, str
         .correlate(coverage_cameras)
         .scalar_subquery()
     )
-    rows = connection.execute(
+    rows = session.execute(
         select(*_SPAN)
         # An outer join, so that SQLite begins with the cameras and not with all of coverage.
         .join_from(

@@ -2,9 +2,9 @@
 
     database = await Database.open("sqlite:///./.eps/eps.db")
     await database.migrate()
-    rows = await database.read(lambda connection: connection.execute(...).all())
+    rows = await database.read(lambda session: session.execute(...).all())
 
-A transaction's work is a plain function of a `Connection`. It may run more than once (after a
+A transaction's work is a plain function of a `Session`. It may run more than once (after a
 deadlock, say), so it must not change anything but the database.
 """
 
@@ -17,14 +17,14 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, select
 
-from . import migrate, tables
+from . import migrate
 from .failures import DatabaseClosed, Failure, classify, unavailable
+from .session import Prepared, Session
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
+Work = Callable[[Session], T]
 
 _ATTEMPTS = 5
-_PAGE_KEY = "page_token"
 
 
 class Backend(Protocol):
@@ -32,15 +32,15 @@ class Backend(Protocol):
 
     dialect: str
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work on one snapshot; nothing it writes stays."""
         ...
 
-    async def write(self, work: Work[T], committing: Callable[[], None]) -> T:
+    async def write(self, work: Callable[[Connection], T], committing: Callable[[], None]) -> T:
         """Run work and commit; `committing` is called when the outcome begins to be open."""
         ...
 
-    async def exclusively(self, work: Work[None]) -> None:
+    async def exclusively(self, work: Callable[[Connection], None]) -> None:
         """Run work while no other process does so: migrations."""
         ...
 
@@ -55,7 +55,7 @@ class Database:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._closed = False
-        self._page_key: bytes | None = None
+        self._prepared = Prepared()
 
     @classmethod
     async def open(cls, url: str) -> Database:
@@ -90,11 +90,11 @@ class Database:
 
     async def ping(self) -> None:
         """Raises Unavailable when the database does not answer."""
-        await self.read(lambda connection: connection.execute(select(1)).scalar_one())
+        await self.read(lambda session: session.execute(select(1)).scalar_one())
 
     async def migrate(self) -> None:
         """Bring the tables up to date, alone among all processes; quick when they are."""
-        if not await self.read(migrate.up_to_date):
+        if not await self.read(lambda session: migrate.up_to_date(session.connection)):
             try:
                 await self._backend.exclusively(migrate.upgrade)
             except Exception as error:
@@ -113,7 +113,7 @@ class Database:
         for attempt in range(_ATTEMPTS):
             try:
                 self._check_open()
-                return await self._backend.read(work)
+                return await self._backend.read(self._within(work))
             except Exception as error:
                 failure = classify(error)
                 if failure is Failure.BUG:
@@ -140,7 +140,7 @@ class Database:
 
             try:
                 self._check_open()
-                return await self._backend.write(work, commit_begins)
+                return await self._backend.write(self._within(work), commit_begins)
             except Exception as error:
                 failure = classify(error)
                 last = attempt == _ATTEMPTS - 1
@@ -152,14 +152,8 @@ class Database:
                 await _pause(attempt)
         raise AssertionError
 
-    def page_key(self, connection: Connection) -> bytes:
-        """The key that page tokens are signed with: made once by the migration, kept there."""
-        if self._page_key is None:
-            value: bytes = connection.execute(
-                select(tables.secrets.c.value).where(tables.secrets.c.name == _PAGE_KEY)
-            ).scalar_one()
-            self._page_key = value
-        return self._page_key
+    def _within(self, work: Work[T]) -> Callable[[Connection], T]:
+        return lambda connection: work(Session(connection, self._prepared))
 
     def _check_open(self) -> None:
         if self._closed:

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Connection,
     Table,
     Text,
     bindparam,
@@ -19,76 +18,89 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
 
+from .session import Session
 from .tables import event_text, events
 from .words import fts5_query, tsquery
 
 
-def is_sqlite(connection: Connection) -> bool:
-    """Whether this is SQLite (else PostgreSQL)."""
-    return connection.dialect.name == "sqlite"
-
-
-def insert(connection: Connection, table: Table) -> Any:
+def insert(session: Session, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT (both dialects spell it alike)."""
-    return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+    return sqlite.insert(table) if session.sqlite else postgresql.insert(table)
 
 
 def among(
-    connection: Connection, of: ColumnElement[Any], values: Sequence[str] | Sequence[int]
+    session: Session, of: ColumnElement[Any], values: Sequence[str] | Sequence[int]
 ) -> ColumnElement[bool]:
     """`of` is one of many values; one parameter and one statement however many there are."""
-    if is_sqlite(connection):
-        each = func.json_each(literal(json.dumps(values), Text)).table_valued("value")
-        return of.in_(select(each.c.value))
+    if session.sqlite:
+        return _in_json(of, literal(json.dumps(values), Text))
     kind = BigInteger() if values and isinstance(values[0], int) else Text()
     return of == func.any(bindparam(None, list(values), postgresql.ARRAY(kind), unique=True))
 
 
-def matching_text(
-    connection: Connection, terms: tuple[str, ...], *, every: bool
+def among_slot(
+    session: Session, of: ColumnElement[Any], name: str, kind: TypeEngine[Any]
 ) -> ColumnElement[bool]:
-    """A condition on `event_text`: every term, or any of them."""
-    if is_sqlite(connection):
-        return literal_column("event_text").op("MATCH")(fts5_query(terms, every=every))
-    return event_text.c.words.op("@@")(_tsquery(terms, every=every))
+    """`of` is one of the values of a parameter that gets what `many` makes."""
+    if session.sqlite:
+        return _in_json(of, bindparam(name, None, Text()))
+    return of == func.any(bindparam(name, None, postgresql.ARRAY(kind)))
 
 
-def plain(connection: Connection, of: ColumnElement[int]) -> ColumnElement[int]:
+def many(session: Session, values: Sequence[str] | Sequence[int]) -> object:
+    """The value of a parameter that stands for many."""
+    return json.dumps(values) if session.sqlite else list(values)
+
+
+def _in_json(of: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElement[bool]:
+    return of.in_(select(func.json_each(values).table_valued("value").c.value))
+
+
+def plain(session: Session, of: ColumnElement[int]) -> ColumnElement[int]:
     """The same number, but for SQLite no column that an index has: so it takes another index.
 
     SQLite plans by rules of thumb where nobody ran ANALYZE; PostgreSQL knows its tables.
     """
-    return of + 0 if is_sqlite(connection) else of
+    return of + 0 if session.sqlite else of
 
 
-def same_event(connection: Connection) -> ColumnElement[bool]:
+def same_event(session: Session) -> ColumnElement[bool]:
     """The join of `event_text` to `events`."""
-    if is_sqlite(connection):  # always from the text to the event, never one search an event
+    if session.sqlite:  # always from the text to the event, never one search an event
         return events.c.id == event_text.c.rowid + 0
     return events.c.id == event_text.c.rowid
 
 
-def text_rank(
-    connection: Connection, terms: tuple[str, ...], *, every: bool
-) -> ColumnElement[float]:
-    """How well an event's words match, the lowest best."""
-    if is_sqlite(connection):
+def text_query(session: Session, terms: tuple[str, ...], *, every: bool) -> str:
+    """The value of the parameter `text`: events with every term, or with any."""
+    return fts5_query(terms, every=every) if session.sqlite else tsquery(terms, every=every)
+
+
+def matching_text(session: Session) -> ColumnElement[bool]:
+    """The words of an event match the parameter `text`."""
+    if session.sqlite:
+        return literal_column("event_text").op("MATCH")(bindparam("text", None, Text()))
+    return event_text.c.words.op("@@")(_tsquery())
+
+
+def text_rank(session: Session) -> ColumnElement[float]:
+    """How well they do, the lowest best."""
+    if session.sqlite:
         return literal_column("bm25(event_text)")
-    return -func.ts_rank_cd(event_text.c.words, _tsquery(terms, every=every))
+    return -func.ts_rank_cd(event_text.c.words, _tsquery())
 
 
-def _tsquery(terms: tuple[str, ...], *, every: bool) -> ColumnElement[Any]:
-    return func.to_tsquery(
-        literal_column("'english'::regconfig"), literal(tsquery(terms, every=every), Text)
-    )
+def _tsquery() -> ColumnElement[Any]:
+    return func.to_tsquery(literal_column("'english'::regconfig"), bindparam("text", None, Text()))
 
 
-def least(connection: Connection, *values: ColumnElement[int] | int) -> ColumnElement[int]:
+def least(session: Session, *values: ColumnElement[int] | int) -> ColumnElement[int]:
     """The smallest of several values of one row."""
-    return func.min(*values) if is_sqlite(connection) else func.least(*values)
+    return func.min(*values) if session.sqlite else func.least(*values)
 
 
-def greatest(connection: Connection, *values: ColumnElement[int] | int) -> ColumnElement[int]:
+def greatest(session: Session, *values: ColumnElement[int] | int) -> ColumnElement[int]:
     """The largest of several values of one row."""
-    return func.max(*values) if is_sqlite(connection) else func.greatest(*values)
+    return func.max(*values) if session.sqlite else func.greatest(*values)

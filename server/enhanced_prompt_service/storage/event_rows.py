@@ -6,11 +6,12 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from ..domain.errors import NotFound, Reason
 from ..domain.events import Event
 from .instants import from_us
+from .session import Session
 from .tables import events, kinds
 from .words import storable
 
@@ -80,9 +81,9 @@ def load_zones(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text)) if text else ()
 
 
-def get(connection: Connection, tenant: str, event_id: str) -> Event:
+def get(session: Session, tenant: str, event_id: str) -> Event:
     """One event. Raises NotFound (EVENT_NOT_FOUND)."""
-    row = connection.execute(
+    row = session.execute(
         EVENT.where(events.c.tenant == tenant, events.c.event_id == storable(event_id))
     ).one_or_none()
     if row is None:

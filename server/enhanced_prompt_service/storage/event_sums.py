@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Connection,
     Float,
     Select,
     bindparam,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 
 from . import dialects
 from .instants import HOUR
+from .session import Session
 from .tables import event_hours, events
 
 # Integer division rounds towards zero in SQL: shifted far into the future, it rounds down.
@@ -62,11 +62,11 @@ def _sums(*where: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def add(connection: Connection, of: ColumnElement[bool]) -> None:
+def add(session: Session, of: ColumnElement[bool]) -> None:
     """Add events that were stored just now."""
-    insert = dialects.insert(connection, event_hours).from_select(_COLUMNS, _sums(of))
+    insert = dialects.insert(session, event_hours).from_select(_COLUMNS, _sums(of))
     old, new = event_hours.c, insert.excluded
-    connection.execute(
+    session.execute(
         insert.on_conflict_do_update(
             index_elements=[old.tenant, old.hour, old.kind_id, old.local_day, old.local_hour],
             set_={
@@ -81,12 +81,12 @@ def add(connection: Connection, of: ColumnElement[bool]) -> None:
                 )
             }
             | {
-                "first_us": dialects.least(connection, old.first_us, new.first_us),
-                "last_us": dialects.greatest(connection, old.last_us, new.last_us),
-                "first_id": dialects.least(connection, old.first_id, new.first_id),
-                "last_id": dialects.greatest(connection, old.last_id, new.last_id),
+                "first_us": dialects.least(session, old.first_us, new.first_us),
+                "last_us": dialects.greatest(session, old.last_us, new.last_us),
+                "first_id": dialects.least(session, old.first_id, new.first_id),
+                "last_id": dialects.greatest(session, old.last_id, new.last_id),
                 "duration_max": dialects.greatest(
-                    connection,
+                    session,
                     func.coalesce(old.duration_max, new.duration_max),
                     func.coalesce(new.duration_max, old.duration_max),
                 ),
@@ -95,13 +95,13 @@ def add(connection: Connection, of: ColumnElement[bool]) -> None:
     )
 
 
-def renew(connection: Connection, tenant: str, hours: Iterable[tuple[int, int]]) -> None:
+def renew(session: Session, tenant: str, hours: Iterable[tuple[int, int]]) -> None:
     """Sum (kind_id, hour) anew from the events that are there."""
     chosen = [{"kind": kind_id, "from_hour": hour} for kind_id, hour in sorted(hours)]
     if not chosen:
         return
     kind, hour = bindparam("kind", type_=BigInteger), bindparam("from_hour", type_=BigInteger)
-    connection.execute(
+    session.execute(
         event_hours.delete().where(
             event_hours.c.tenant == tenant,
             event_hours.c.kind_id == kind,
@@ -109,7 +109,7 @@ def renew(connection: Connection, tenant: str, hours: Iterable[tuple[int, int]])
         ),
         chosen,
     )
-    connection.execute(
+    session.execute(
         event_hours.insert().from_select(
             _COLUMNS,
             _sums(
@@ -123,20 +123,20 @@ def renew(connection: Connection, tenant: str, hours: Iterable[tuple[int, int]])
     )
 
 
-def renew_kinds(connection: Connection, tenant: str, kind_ids: Sequence[int]) -> None:
+def renew_kinds(session: Session, tenant: str, kind_ids: Sequence[int]) -> None:
     """Sum all of some kinds anew: their local times changed."""
-    connection.execute(
+    session.execute(
         event_hours.delete().where(
             event_hours.c.tenant == tenant,
-            dialects.among(connection, event_hours.c.kind_id, kind_ids),
+            dialects.among(session, event_hours.c.kind_id, kind_ids),
         )
     )
-    connection.execute(
+    session.execute(
         event_hours.insert().from_select(
             _COLUMNS,
             _sums(
                 events.c.tenant == tenant,
-                dialects.among(connection, events.c.kind_id, kind_ids),
+                dialects.among(session, events.c.kind_id, kind_ids),
             ),
         )
     )

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from ..domain.events import Event, Ingested
 from . import bulk, dialects, event_sums, kinds, tenancy
 from .instants import HOUR, to_us
 from .kinds import KindIds, KindKey
 from .local_time import LocalTimes
+from .session import Session
 from .tables import events, sites
 from .words import storable, words
 
@@ -47,7 +48,7 @@ class Stored:
 
 
 def ingest(
-    connection: Connection,
+    session: Session,
     tenant: str,
     batch: Sequence[Event],
     *,
@@ -55,34 +56,34 @@ def ingest(
     default_zone: str,
 ) -> Stored:
     """Store a batch; an event that stands in it twice is stored, then updated."""
-    longest, undeclared_zone = tenancy.lock(connection, tenant, default_zone)
-    clock_of = _clocks(connection, tenant, memory, undeclared_zone)
+    longest, undeclared_zone = tenancy.lock(session, tenant, default_zone)
+    clock_of = _clocks(session, tenant, memory, undeclared_zone)
     keys = {_key(one) for one in batch}
     kind_ids = memory.kind_ids.find(tenant, keys)
-    kind_ids |= kinds.resolve(connection, tenant, keys - kind_ids.keys())
+    kind_ids |= kinds.resolve(session, tenant, keys - kind_ids.keys())
     outcomes: list[Ingested] = [Ingested.DUPLICATE] * len(batch)
     changed = other_kinds = False
     for numbers in _rounds(batch):
         rows = _rows(batch, numbers, kind_ids, clock_of)
         longest = max(longest, max((row[END] or row[START]) - row[START] for row in rows))
-        new = bulk.insert(connection, tenant, rows)
+        new = bulk.insert(session, tenant, rows)
         if new.rows:
-            event_sums.add(connection, new.condition)
-            other_kinds |= kinds.add(connection, tenant, _by_kind(new.rows))
+            event_sums.add(session, new.condition)
+            other_kinds |= kinds.add(session, tenant, _by_kind(new.rows))
             changed = True
         for number, row in zip(numbers, rows, strict=True):
             if row[EVENT_ID] in new.event_ids:
                 outcomes[number] = Ingested.CREATED
         if len(new.rows) < len(rows):
             known = [row for row in rows if row[EVENT_ID] not in new.event_ids]
-            updated, moved = _update(connection, tenant, known)
+            updated, moved = _update(session, tenant, known)
             for number, row in zip(numbers, rows, strict=True):
                 if row[EVENT_ID] in updated:
                     outcomes[number] = Ingested.UPDATED
             changed |= bool(updated)
             other_kinds |= moved
     if changed:
-        tenancy.changed(connection, tenant, catalogue=other_kinds, longest_us=longest)
+        tenancy.changed(session, tenant, catalogue=other_kinds, longest_us=longest)
     return Stored(outcomes, kind_ids)
 
 
@@ -96,9 +97,9 @@ def _key(one: Event) -> KindKey:
 
 
 def _clocks(
-    connection: Connection, tenant: str, memory: Memory, undeclared_zone: str
+    session: Session, tenant: str, memory: Memory, undeclared_zone: str
 ) -> Callable[[str], LocalTimes]:
-    rows = connection.execute(
+    rows = session.execute(
         select(sites.c.site_id, sites.c.time_zone).where(sites.c.tenant == tenant)
     )
     declared = {row.site_id: row.time_zone for row in rows}
@@ -178,15 +179,13 @@ def _by_kind(rows: Sequence[bulk.EventRow]) -> list[tuple[int, int, int, int]]:
     return [(kind, len(starts), min(starts), max(starts)) for kind, starts in sorted(found.items())]
 
 
-def _update(
-    connection: Connection, tenant: str, rows: Sequence[bulk.EventRow]
-) -> tuple[set[str], bool]:
+def _update(session: Session, tenant: str, rows: Sequence[bulk.EventRow]) -> tuple[set[str], bool]:
     """Replace known events that differ: their ids, and whether another set of kinds occurs."""
     wanted = {row[EVENT_ID]: row for row in rows}
-    stored = connection.execute(
+    stored = session.execute(
         select(events.c.id, *(events.c[name] for name in bulk.COLUMNS)).where(
             events.c.tenant == tenant,
-            dialects.among(connection, events.c.event_id, list(wanted)),
+            dialects.among(session, events.c.event_id, list(wanted)),
         )
     ).all()
     changes: list[dict[str, Any]] = []
@@ -204,13 +203,13 @@ def _update(
         hours.add((new[KIND], new[START] // HOUR))
     if not changes:
         return set(), False
-    connection.execute(
+    session.execute(
         events.update()
         .where(events.c.id == bindparam("row"))
         .values({name: bindparam(name) for name in bulk.COLUMNS}),
         changes,
     )
-    bulk.replace_text(connection, texts)
-    event_sums.renew(connection, tenant, hours)
-    moved = kinds.recount(connection, tenant, sorted({kind for kind, _ in hours}))
+    bulk.replace_text(session, texts)
+    event_sums.renew(session, tenant, hours)
+    moved = kinds.recount(session, tenant, sorted({kind for kind, _ in hours}))
     return {change["event_id"] for change in changes}, moved

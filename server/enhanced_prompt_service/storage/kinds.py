@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, BindParameter, bindparam, func, select
 
 from ..domain.events import SeenKind
 from . import codec, dialects
 from .event_rows import load_zones
 from .instants import from_us
+from .session import Session
 from .tables import event_hours, events, kind_zones, kinds
 from .words import storable
 
@@ -42,20 +43,20 @@ class KindIds:
         self._ids.update(((tenant, key), kind_id) for key, kind_id in found.items())
 
 
-def resolve(connection: Connection, tenant: str, keys: Iterable[KindKey]) -> dict[KindKey, int]:
+def resolve(session: Session, tenant: str, keys: Iterable[KindKey]) -> dict[KindKey, int]:
     """Ids of kinds; those that never occurred get a row without matches."""
     by_digest = {_digest(key): key for key in keys}
     found: dict[KindKey, int] = {}
     if not by_digest:
         return found
     query = select(kinds.c.digest, kinds.c.kind_id).where(
-        kinds.c.tenant == tenant, dialects.among(connection, kinds.c.digest, list(by_digest))
+        kinds.c.tenant == tenant, dialects.among(session, kinds.c.digest, list(by_digest))
     )
-    found = {by_digest[digest]: kind_id for digest, kind_id in connection.execute(query)}
+    found = {by_digest[digest]: kind_id for digest, kind_id in session.execute(query)}
     missing = {digest: key for digest, key in by_digest.items() if key not in found}
     if not missing:
         return found
-    connection.execute(
+    session.execute(
         kinds.insert(),
         [
             {
@@ -72,25 +73,25 @@ def resolve(connection: Connection, tenant: str, keys: Iterable[KindKey]) -> dic
             for digest, (site, camera_id, event_type, label, sub_label, zones) in missing.items()
         ],
     )
-    found = {by_digest[digest]: kind_id for digest, kind_id in connection.execute(query)}
+    found = {by_digest[digest]: kind_id for digest, kind_id in session.execute(query)}
     zoned = [
         {"tenant": tenant, "kind_id": found[key], "zone": storable(zone)}
         for key in missing.values()
         for zone in dict.fromkeys(key[5])
     ]
     if zoned:
-        connection.execute(kind_zones.insert(), zoned)
+        session.execute(kind_zones.insert(), zoned)
     return found
 
 
-def recount(connection: Connection, tenant: str, kind_ids: list[int]) -> bool:
+def recount(session: Session, tenant: str, kind_ids: list[int]) -> bool:
     """Bring counts of kinds up to date with their events; True when another set occurs now."""
-    mine = (kinds.c.tenant == tenant, dialects.among(connection, kinds.c.kind_id, kind_ids))
+    mine = (kinds.c.tenant == tenant, dialects.among(session, kinds.c.kind_id, kind_ids))
     seen = select(kinds.c.kind_id).where(*mine, kinds.c.matches > 0)
-    before = set(connection.execute(seen).scalars())
+    before = set(session.execute(seen).scalars())
     hours = event_hours.c
     ends = events.c
-    connection.execute(
+    session.execute(
         kinds.update()
         .where(*mine)
         .values(
@@ -105,29 +106,29 @@ def recount(connection: Connection, tenant: str, kind_ids: list[int]) -> bool:
             .scalar_subquery(),
         )
     )
-    return before != set(connection.execute(seen).scalars())
+    return before != set(session.execute(seen).scalars())
 
 
-def add(connection: Connection, tenant: str, rows: list[tuple[int, int, int, int]]) -> bool:
+def add(session: Session, tenant: str, rows: list[tuple[int, int, int, int]]) -> bool:
     """Count new events: (kind_id, how many, first and last start); True when another set occurs."""
-    new = connection.execute(
+    new = session.execute(
         select(kinds.c.kind_id)
         .where(
             kinds.c.tenant == tenant,
             kinds.c.matches == 0,
-            dialects.among(connection, kinds.c.kind_id, [row[0] for row in rows]),
+            dialects.among(session, kinds.c.kind_id, [row[0] for row in rows]),
         )
         .limit(1)
     ).one_or_none()
     first: BindParameter[int] = bindparam("first", type_=BigInteger)
     last: BindParameter[int] = bindparam("last", type_=BigInteger)
-    connection.execute(
+    session.execute(
         kinds.update()
         .where(kinds.c.kind_id == bindparam("id"))
         .values(
             matches=kinds.c.matches + bindparam("more"),
-            first_us=dialects.least(connection, func.coalesce(kinds.c.first_us, first), first),
-            last_us=dialects.greatest(connection, func.coalesce(kinds.c.last_us, last), last),
+            first_us=dialects.least(session, func.coalesce(kinds.c.first_us, first), first),
+            last_us=dialects.greatest(session, func.coalesce(kinds.c.last_us, last), last),
         ),
         [
             {"id": kind_id, "more": more, "first": low, "last": high}
@@ -137,7 +138,7 @@ def add(connection: Connection, tenant: str, rows: list[tuple[int, int, int, int
     return new is not None
 
 
-def seen(connection: Connection, tenant: str) -> list[SeenKind]:
+def seen(session: Session, tenant: str) -> list[SeenKind]:
     """Every kind that occurs, sorted by its key."""
     row = kinds.c
     return [
@@ -153,7 +154,7 @@ def seen(connection: Connection, tenant: str) -> list[SeenKind]:
             last_start=from_us(last),
         )
         for site, camera_id, event_type, label, sub_label, zones, matches, first, last in (
-            connection.execute(
+            session.execute(
                 select(
                     row.site,
                     row.camera_id,
@@ -174,12 +175,10 @@ def seen(connection: Connection, tenant: str) -> list[SeenKind]:
     ]
 
 
-def sites_of(connection: Connection, tenant: str) -> set[str]:
+def sites_of(session: Session, tenant: str) -> set[str]:
     """Sites that events ever named."""
     return set(
-        connection.execute(
-            select(kinds.c.site).where(kinds.c.tenant == tenant).distinct()
-        ).scalars()
+        session.execute(select(kinds.c.site).where(kinds.c.tenant == tenant).distinct()).scalars()
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, func, or_, select
 
 from ..domain.events import Event, Order, Selection
 from ..domain.identity import Caller
@@ -16,30 +16,40 @@ from .event_rows import EVENT, to_event
 from .instants import HOUR
 from .selection import (
     Branch,
+    Filter,
     TextSearch,
     Window,
     branches_of,
     cut,
+    filter_of,
     narrows_only_hours,
     of_events,
     of_hours,
     search_of,
+    slot,
     whole_hours,
+    windows_shape,
+    windows_values,
 )
+from .session import Session, Statement
 from .tables import event_hours, events, kinds
 
-MOST = 1000
+MOST = 1_000
 """Rows of a page at most."""
-
 _FEW = 1_000  # matches that are sorted as quickly as found in order
 _MOST_HOURS = 200
 
 _duration = func.coalesce(events.c.end_us - events.c.start_us, -1)  # without an end: last
+_ORDERED: dict[Order, ColumnElement[int]] = {
+    Order.OLDEST: events.c.start_us,
+    Order.NEWEST: events.c.start_us,
+    Order.BEST_MATCH: events.c.start_us,
+    Order.LONGEST: _duration,
+}
 
 
 def page(
-    connection: Connection,
-    key: bytes,
+    session: Session,
     caller: Caller,
     selection: Selection,
     order: Order,
@@ -47,27 +57,26 @@ def page(
     page_token: str,
 ) -> Page[Event]:
     """Matching events in order."""
+    key = session.page_key()
     arguments = {"list": "events", "order": order.value, **page_tokens.of_selection(selection)}
     position: page_tokens.Position | None = None
     if page_token:
         position = page_tokens.read(key, caller, arguments, page_token)
     size = max(1, min(page_size, MOST))
-    branches = branches_of(connection, caller.tenant, selection)
-    text = search_of(connection, caller.tenant, selection, branches)
+    chosen = filter_of(session, caller.tenant, selection)
+    branches = branches_of(session, chosen)
+    text = search_of(session, chosen, branches)
     if order is Order.BEST_MATCH and text is not None:
-        rows, last = _by_rank(connection, caller.tenant, selection, branches, text, size, position)
+        ids, last = _by_rank(session, chosen, branches, text, size, position)
     else:
-        rows, last = _by_key(
-            connection, caller.tenant, selection, branches, text, order, size, position
-        )
+        ids, last = _by_key(session, chosen, branches, text, order, size, position)
     token = page_tokens.make(key, caller, arguments, last) if last else ""
-    return Page(_events(connection, rows), token)
+    return Page(_events(session, ids), token)
 
 
 def _by_key(
-    connection: Connection,
-    tenant: str,
-    selection: Selection,
+    session: Session,
+    chosen: Filter,
     branches: Sequence[Branch],
     text: TextSearch | None,
     order: Order,
@@ -76,51 +85,61 @@ def _by_key(
 ) -> tuple[list[int], page_tokens.Position]:
     """Ids of a page, and its last row's key if there is a next page: (value, camera, event)."""
     upwards = order is Order.OLDEST
-    column = _duration if order is Order.LONGEST else events.c.start_us
+    column = _ORDERED[order]
     keys = (column, kinds.c.camera_id, events.c.event_id)
     found: list[tuple[int, str, str, int]] = []
     for branch in branches:
         few: bool | None = None
         if order is not Order.LONGEST and text is None and branch.follow_kinds:
-            branch, few = _nearest(connection, tenant, selection, branch, upwards, position, size)
+            branch, few = _nearest(session, chosen, branch, upwards, position, size)
             branch = replace(branch, follow_kinds=few is not False)
-        by = dialects.plain(connection, column) if few else column
-        conditions = of_events(connection, tenant, selection, branch, text)
-        if position is not None:
-            conditions += _after(column, position, upwards=upwards)
-        rows = connection.execute(
-            select(*keys, events.c.id)
-            .where(kinds.c.kind_id == events.c.kind_id, *conditions)
-            .order_by(by if upwards else by.desc(), *keys[1:])
-            .limit(size + 1)
+
+        def build(branch: Branch = branch, few: bool | None = few) -> Statement:
+            by = dialects.plain(session, column) if few else column
+            return (
+                select(*keys, events.c.id)
+                .where(
+                    kinds.c.kind_id == events.c.kind_id,
+                    *of_events(session, chosen, "", branch, text),
+                    *([] if position is None else _after(column, upwards=upwards)),
+                )
+                .order_by(by if upwards else by.desc(), *keys[1:])
+                .limit(slot("limit", BigInteger()))
+            )
+
+        shape = (
+            *("page", chosen.shape, branch.shape, text and text.shape, few),
+            *(order is Order.LONGEST, upwards, position is None),
         )
-        found += [(*row,) for row in rows]
+        values = chosen.values | windows_values("", branch.windows) | {"limit": size + 1}
+        if text is not None:
+            values |= text.values(session)
+        if position is not None:
+            values |= dict(zip(("after", "after_camera", "after_event"), position, strict=True))
+        found += [(*row,) for row in session.run(shape, build, values)]
     if len(branches) > 1:
         found.sort(key=lambda row: (row[0] if upwards else -row[0], *row[1:]))
     last: page_tokens.Position = [*found[size - 1][:3]] if len(found) > size else []
     return [row[3] for row in found[:size]], last
 
 
-def _after(
-    column: ColumnElement[int], position: Sequence[Any], *, upwards: bool
-) -> list[ColumnElement[bool]]:
+def _after(column: ColumnElement[int], *, upwards: bool) -> list[ColumnElement[bool]]:
     """Rows behind a position; the first condition is one that an index can follow."""
-    value, camera, event_id = position
-    beyond = column > value if upwards else column < value
+    value = slot("after", BigInteger())
+    camera, event = slot("after_camera", Text()), slot("after_event", Text())
     return [
         column >= value if upwards else column <= value,
         or_(
-            beyond,
+            column > value if upwards else column < value,
             kinds.c.camera_id > camera,
-            and_(kinds.c.camera_id == camera, events.c.event_id > event_id),
+            and_(kinds.c.camera_id == camera, events.c.event_id > event),
         ),
     ]
 
 
 def _nearest(
-    connection: Connection,
-    tenant: str,
-    selection: Selection,
+    session: Session,
+    chosen: Filter,
     branch: Branch,
     upwards: bool,
     position: page_tokens.Position | None,
@@ -136,18 +155,24 @@ def _nearest(
         beyond: Window = (at, None) if upwards else (None, at + 1)
         branch = replace(branch, windows=cut(branch.windows, beyond))
     whole, _ = whole_hours(branch.windows)
-    if not whole or not _narrows(selection):
+    if not whole or not _narrows(chosen.selection):
         return branch, None
-    exact = narrows_only_hours(selection)
+    exact = narrows_only_hours(chosen.selection)
     most = size + 1 if exact else _MOST_HOURS
-    hour = event_hours.c.hour
-    rows = connection.execute(
-        select(hour, func.sum(event_hours.c.matches))
-        .where(*of_hours(tenant, selection, whole))
-        .group_by(hour)
-        .order_by(hour if upwards else hour.desc())
-        .limit(most)
-    ).all()
+
+    def build() -> Statement:
+        hour = event_hours.c.hour
+        return (
+            select(hour, func.sum(event_hours.c.matches))
+            .where(*of_hours(session, chosen, "", whole))
+            .group_by(hour)
+            .order_by(hour if upwards else hour.desc())
+            .limit(slot("limit", BigInteger()))
+        )
+
+    shape = ("nearest", chosen.shape, windows_shape(whole), upwards)
+    values = chosen.values | windows_values("", whole) | {"limit": most}
+    rows = session.run(shape, build, values).all()
     matches = 0
     for at, there in rows:
         matches += int(there)
@@ -170,9 +195,8 @@ def _narrows(selection: Selection) -> bool:
 
 
 def _by_rank(
-    connection: Connection,
-    tenant: str,
-    selection: Selection,
+    session: Session,
+    chosen: Filter,
     branches: Sequence[Branch],
     text: TextSearch,
     size: int,
@@ -182,30 +206,39 @@ def _by_rank(
     skip = 0 if position is None else cast(int, position[0])
     if not text.terms:
         return [], []
-    rank = dialects.text_rank(connection, text.terms, every=text.every)
-    keys = (rank, kinds.c.camera_id, events.c.event_id)
+    keys = (dialects.text_rank(session), kinds.c.camera_id, events.c.event_id)
     found: list[tuple[float, str, str, int]] = []
     for branch in branches:
-        rows = connection.execute(
-            select(*keys, events.c.id)
-            .where(
-                kinds.c.kind_id == events.c.kind_id,
-                *of_events(connection, tenant, selection, branch, text),
+
+        def build(branch: Branch = branch) -> Statement:
+            return (
+                select(*keys, events.c.id)
+                .where(
+                    kinds.c.kind_id == events.c.kind_id,
+                    *of_events(session, chosen, "", branch, text),
+                )
+                .order_by(*keys)
+                .limit(slot("limit", BigInteger()))
             )
-            .order_by(*keys)
-            .limit(skip + size + 1)
-        )
+
+        values = chosen.values | windows_values("", branch.windows) | text.values(session)
+        shape = ("rank", chosen.shape, branch.shape, text.shape)
+        rows = session.run(shape, build, values | {"limit": skip + size + 1})
         found += [(*row,) for row in rows]
     found = sorted(found)[skip:]
     return [row[3] for row in found[:size]], [skip + size] if len(found) > size else []
 
 
-def _events(connection: Connection, ids: Sequence[int]) -> tuple[Event, ...]:
+def _events(session: Session, ids: Sequence[int]) -> tuple[Event, ...]:
     """Whole events, in the order of their ids."""
     if not ids:
         return ()
-    rows = connection.execute(
-        EVENT.add_columns(events.c.id).where(dialects.among(connection, events.c.id, ids))
-    )
-    by_id = {row.id: to_event(row) for row in rows}
+
+    def build() -> Statement:
+        return EVENT.add_columns(events.c.id).where(
+            dialects.among_slot(session, events.c.id, "ids", BigInteger())
+        )
+
+    rows = session.run("events", build, {"ids": dialects.many(session, ids)})
+    by_id = {row[-1]: to_event(row) for row in rows}
     return tuple(by_id[one] for one in ids)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from ..domain.answers import PromptResponse, Usage
 from ..domain.catalogue import Catalogue, Site
@@ -48,6 +48,7 @@ from . import (
 from .database import Database
 from .ingest import Memory, ingest
 from .kinds import KindIds
+from .session import Session
 from .tables import sites, tenants
 
 T = TypeVar("T")
@@ -59,17 +60,14 @@ class EventReader:
     Comes from `EventStore.snapshot`. Its methods mean what the store's own do.
     """
 
-    def __init__(
-        self, connection: Connection, caller: Caller, page_key: Callable[[Connection], bytes]
-    ) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, caller: Caller) -> None:
+        self._session = session
         self._caller = caller
         self._tenant = caller.tenant
-        self._page_key = page_key
 
     def get(self, event_id: str) -> Event:
         """One event. Raises NotFound (EVENT_NOT_FOUND)."""
-        return event_rows.get(self._connection, self._tenant, event_id)
+        return event_rows.get(self._session, self._tenant, event_id)
 
     def page(
         self,
@@ -81,8 +79,7 @@ class EventReader:
     ) -> Page[Event]:
         """Matching events in order, 1 to 1,000 at a time."""
         return paging.page(
-            self._connection,
-            self._page_key(self._connection),
+            self._session,
             self._caller,
             selection,
             order,
@@ -92,27 +89,27 @@ class EventReader:
 
     def totals(self, selection: Selection) -> Totals:
         """Aggregates over all that matches."""
-        return counting.totals(self._connection, self._tenant, selection)
+        return counting.totals(self._session, self._tenant, selection)
 
     def grouped(
         self, selection: Selection, by: Sequence[GroupBy], *, limit: int | None = None
     ) -> list[GroupRow]:
         """Counts by key, most matches first, then by the keys."""
-        return counting.grouped(self._connection, self._tenant, selection, by, limit)
+        return counting.grouped(self._session, self._tenant, selection, by, limit)
 
     def coverage(
         self, window: Interval, cameras: frozenset[str] | None = None
     ) -> list[CoverageSpan]:
         """Recorded spans inside the window, merged per camera."""
-        return coverage.recorded(self._connection, self._tenant, window, cameras)
+        return coverage.recorded(self._session, self._tenant, window, cameras)
 
     def coverage_known(self) -> dict[str, Interval]:
         """Cameras that ever reported coverage, and from when to when they did."""
-        return coverage.known(self._connection, self._tenant)
+        return coverage.known(self._session, self._tenant)
 
     def camera_states(self, at: datetime) -> dict[str, Coverage]:
         """The newest report of each camera that begins at or before an instant."""
-        return coverage.states(self._connection, self._tenant, at)
+        return coverage.states(self._session, self._tenant, at)
 
 
 class SqlEventStore:
@@ -129,16 +126,15 @@ class SqlEventStore:
 
         `ask` gets an `EventReader` and may run in another thread, or twice: it must only read.
         """
-        database = self._database
-        return await database.read(lambda c: ask(EventReader(c, caller, database.page_key)))
+        return await self._database.read(lambda session: ask(EventReader(session, caller)))
 
     async def ingest(self, caller: Caller, events: Sequence[Event]) -> list[Ingested]:
         """Store a batch in one transaction."""
         if not events:
             return []
         stored = await self._database.write(
-            lambda c: ingest(
-                c, caller.tenant, events, memory=self.memory, default_zone=self._default_zone
+            lambda session: ingest(
+                session, caller.tenant, events, memory=self.memory, default_zone=self._default_zone
             )
         )
         self.memory.kind_ids.remember(caller.tenant, stored.kinds)
@@ -149,7 +145,7 @@ class SqlEventStore:
         if not spans:
             return []
         return await self._database.write(
-            lambda c: coverage.ingest(c, caller.tenant, spans, self._default_zone)
+            lambda session: coverage.ingest(session, caller.tenant, spans, self._default_zone)
         )
 
     async def get(self, caller: Caller, event_id: str) -> Event:
@@ -208,11 +204,11 @@ class SqlEventStore:
         """Every kind that occurs, from memory while nothing was stored meanwhile."""
         remembered = self._kinds.get(caller.tenant)
 
-        def load(connection: Connection) -> tuple[int, list[SeenKind]]:
-            _, version = tenancy.versions(connection, caller.tenant)
+        def load(session: Session) -> tuple[int, list[SeenKind]]:
+            _, version = tenancy.versions(session, caller.tenant)
             if remembered is not None and remembered[0] == version:
                 return remembered
-            return version, kinds.seen(connection, caller.tenant)
+            return version, kinds.seen(session, caller.tenant)
 
         found = self._kinds[caller.tenant] = await self._database.read(load)
         return list(found[1])
@@ -231,33 +227,34 @@ class SqlCatalogueStore:
         """Create or replace a site; returns it with its new etag."""
         clock = self._memory.clock(site.time_zone)
         return await self._database.write(
-            lambda c: catalogue.put(
-                c, caller.tenant, site, etag, default_zone=self._default_zone, clock=clock
+            lambda session: catalogue.put(
+                session, caller.tenant, site, etag, default_zone=self._default_zone, clock=clock
             )
         )
 
     async def get_site(self, caller: Caller, site_id: str) -> Site:
         """One declared site. Raises NotFound (SITE_NOT_FOUND)."""
-        return await self._database.read(lambda c: catalogue.get(c, caller.tenant, site_id))
+        return await self._database.read(
+            lambda session: catalogue.get(session, caller.tenant, site_id)
+        )
 
     async def list_sites(
         self, caller: Caller, *, page_size: int = 50, page_token: str = ""
     ) -> Page[Site]:
         """Declared sites by id."""
-        database = self._database
-        return await database.read(
-            lambda c: catalogue.page(c, database.page_key(c), caller, page_size, page_token)
+        return await self._database.read(
+            lambda session: catalogue.page(session, caller, page_size, page_token)
         )
 
     async def catalogue(self, caller: Caller) -> Catalogue:
         """The catalogue, from memory while its version is the database's."""
         remembered = self._catalogues.get(caller.tenant)
 
-        def load(connection: Connection) -> tuple[int, Catalogue]:
-            version, _ = tenancy.versions(connection, caller.tenant)
+        def load(session: Session) -> tuple[int, Catalogue]:
+            version, _ = tenancy.versions(session, caller.tenant)
             if remembered is not None and remembered[0] == version:
                 return remembered
-            return version, catalogue.load(connection, caller.tenant, version, self._default_zone)
+            return version, catalogue.load(session, caller.tenant, version, self._default_zone)
 
         found = self._catalogues[caller.tenant] = await self._database.read(load)
         return found[1]
@@ -284,8 +281,8 @@ class SqlTurnStore:
     ) -> TurnRow:
         """Insert a running turn, or return the one that has this request_id already."""
         return await self._database.write(
-            lambda c: turns.begin(
-                c,
+            lambda session: turns.begin(
+                session,
                 caller,
                 turn_id=turn_id,
                 conversation_id=conversation_id,
@@ -312,8 +309,8 @@ class SqlTurnStore:
     ) -> bool:
         """The closing transaction; False when the attempt does not run any more."""
         return await self._database.write(
-            lambda c: turns.finish(
-                c,
+            lambda session: turns.finish(
+                session,
                 caller,
                 turn_id=turn_id,
                 attempt=attempt,
@@ -327,18 +324,20 @@ class SqlTurnStore:
 
     async def get_turn(self, caller: Caller, turn_id: str) -> TurnRow:
         """One turn of the caller's own. Raises NotFound (TURN_NOT_FOUND)."""
-        return await self._database.read(lambda c: turns.get(c, caller, turn_id))
+        return await self._database.read(lambda session: turns.get(session, caller, turn_id))
 
     async def find_request(
         self, caller: Caller, request_id: str, since: datetime
     ) -> TurnRow | None:
         """The turn of a request_id that was begun at or after `since`."""
-        return await self._database.read(lambda c: turns.find_request(c, caller, request_id, since))
+        return await self._database.read(
+            lambda session: turns.find_request(session, caller, request_id, since)
+        )
 
     async def fail_orphans(self, runner_prefix: str, error: TurnError, now: datetime) -> int:
         """Close turns that a former process of this host left running; returns how many."""
         return await self._database.write(
-            lambda c: turns.fail_orphans(c, runner_prefix, error, now)
+            lambda session: turns.fail_orphans(session, runner_prefix, error, now)
         )
 
 
@@ -350,15 +349,16 @@ class SqlConversationStore:
 
     async def get_conversation(self, caller: Caller, conversation_id: str) -> Conversation:
         """The whole conversation. Raises NotFound (CONVERSATION_NOT_FOUND)."""
-        return await self._database.read(lambda c: conversations.get(c, caller, conversation_id))
+        return await self._database.read(
+            lambda session: conversations.get(session, caller, conversation_id)
+        )
 
     async def list_conversations(
         self, caller: Caller, *, page_size: int = 50, page_token: str = ""
     ) -> Page[ConversationSummary]:
         """Newest activity first."""
-        database = self._database
-        return await database.read(
-            lambda c: conversations.page(c, database.page_key(c), caller, page_size, page_token)
+        return await self._database.read(
+            lambda session: conversations.page(session, caller, page_size, page_token)
         )
 
     async def recent_turns(
@@ -366,7 +366,7 @@ class SqlConversationStore:
     ) -> list[PromptResponse]:
         """The last completed turns, oldest first."""
         return await self._database.read(
-            lambda c: conversations.recent(c, caller, conversation_id, limit)
+            lambda session: conversations.recent(session, caller, conversation_id, limit)
         )
 
 
@@ -388,7 +388,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
     last time, the local columns of their events are computed anew.
     """
     events_store = SqlEventStore(database, default_zone)
-    await database.write(lambda c: _adopt_zone(c, default_zone, events_store.memory))
+    await database.write(lambda session: _adopt_zone(session, default_zone, events_store.memory))
     return Stores(
         database,
         events_store,
@@ -398,18 +398,16 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
     )
 
 
-def _adopt_zone(connection: Connection, zone: str, memory: Memory) -> None:
+def _adopt_zone(session: Session, zone: str, memory: Memory) -> None:
     clock = memory.clock(zone)
-    others = connection.execute(
+    others = session.execute(
         select(tenants.c.tenant).where(tenants.c.time_zone != zone).with_for_update()
     ).scalars()
     for tenant in list(others):
         declared = set(
-            connection.execute(select(sites.c.site_id).where(sites.c.tenant == tenant)).scalars()
+            session.execute(select(sites.c.site_id).where(sites.c.tenant == tenant)).scalars()
         )
-        for site_id in kinds.sites_of(connection, tenant) - declared:
-            catalogue.localise(connection, tenant, site_id, clock)
-        connection.execute(
-            tenants.update().where(tenants.c.tenant == tenant).values(time_zone=zone)
-        )
-        tenancy.changed(connection, tenant, catalogue=True)
+        for site_id in kinds.sites_of(session, tenant) - declared:
+            catalogue.localise(session, tenant, site_id, clock)
+        session.execute(tenants.update().where(tenants.c.tenant == tenant).values(time_zone=zone))
+        tenancy.changed(session, tenant, catalogue=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import select
 
 from . import dialects
+from .session import Session
 from .tables import tenants
 
 
-def lock(connection: Connection, tenant: str, default_zone: str) -> Row[int, str]:
+def lock(session: Session, tenant: str, default_zone: str) -> tuple[int, str]:
     """Wait for other writers of the tenant's events and catalogue; make its row where missing.
 
     Held to the end of the transaction. On SQLite BEGIN IMMEDIATE has done that already. Returns
@@ -19,11 +20,11 @@ def lock(connection: Connection, tenant: str, default_zone: str) -> Row[int, str
         .where(tenants.c.tenant == tenant)
         .with_for_update()
     )
-    found = connection.execute(query).one_or_none()
+    found = session.execute(query).one_or_none()
     if found is not None:
-        return found
-    connection.execute(
-        dialects.insert(connection, tenants)
+        return found.longest_us, found.time_zone
+    session.execute(
+        dialects.insert(session, tenants)
         .values(
             tenant=tenant,
             catalogue_version=0,
@@ -33,15 +34,16 @@ def lock(connection: Connection, tenant: str, default_zone: str) -> Row[int, str
         )
         .on_conflict_do_nothing()
     )
-    return connection.execute(query).one()
+    row = session.execute(query).one()
+    return row.longest_us, row.time_zone
 
 
 def changed(
-    connection: Connection, tenant: str, *, catalogue: bool, longest_us: int | None = None
+    session: Session, tenant: str, *, catalogue: bool, longest_us: int | None = None
 ) -> None:
     """Something about events changed; `catalogue`: also the set of names that occur."""
     row = tenants.c
-    connection.execute(
+    session.execute(
         tenants.update()
         .where(row.tenant == tenant)
         .values(
@@ -52,11 +54,11 @@ def changed(
     )
 
 
-def versions(connection: Connection, tenant: str) -> tuple[int, int]:
+def versions(session: Session, tenant: str) -> tuple[int, int]:
     """(catalogue_version, data_version), both 0 for a tenant without events or sites."""
-    row = connection.execute(
+    row = session.execute(
         select(tenants.c.catalogue_version, tenants.c.data_version).where(
             tenants.c.tenant == tenant
         )
     ).one_or_none()
-    return (0, 0) if row is None else (row[0], row[1])
+    return (0, 0) if row is None else (row.catalogue_version, row.data_version)

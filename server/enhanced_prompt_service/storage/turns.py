@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from ..domain.answers import PromptResponse, Usage
 from ..domain.errors import Conflict, NotFound, Reason
@@ -13,6 +13,7 @@ from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
 from . import codec, dialects
 from .instants import from_us, to_us
+from .session import Session
 from .tables import conversations, turns
 from .words import storable
 
@@ -24,7 +25,7 @@ _RUNNING = TurnState.RUNNING.value
 
 
 def begin(
-    connection: Connection,
+    session: Session,
     caller: Caller,
     *,
     turn_id: str,
@@ -39,11 +40,11 @@ def begin(
     """Insert a running turn, or find the one of this request."""
     request_id = storable(request_id)
     if request_id:
-        known = _known_request(connection, caller, request_id, now)
+        known = _known_request(session, caller, request_id, now)
         if known is not None:
-            return _join(connection, caller, known, request_hash, runner)
-    number = _next_number(connection, caller, conversation_id, query, now)
-    _refuse_second(connection, caller, conversation_id)
+            return _join(session, caller, known, request_hash, runner)
+    number = _next_number(session, caller, conversation_id, query, now)
+    _refuse_second(session, caller, conversation_id)
     row = TurnRow(
         turn_id=turn_id,
         tenant=caller.tenant,
@@ -59,7 +60,7 @@ def begin(
         query=query,
         created_at=now,
     )
-    connection.execute(
+    session.execute(
         turns.insert().values(
             tenant=caller.tenant,
             turn_id=turn_id,
@@ -81,17 +82,17 @@ def begin(
 
 
 def _known_request(
-    connection: Connection, caller: Caller, request_id: str, now: datetime
+    session: Session, caller: Caller, request_id: str, now: datetime
 ) -> TurnRow | None:
     """The turn that holds this request_id; one that is too old lets go of it."""
-    row = connection.execute(
+    row = session.execute(
         _mine(caller).where(turns.c.request_key == request_id).with_for_update()
     ).one_or_none()
     if row is None:
         return None
     known = _turn(row)
     if known.state.ended and known.created_at < now - KEPT:
-        connection.execute(
+        session.execute(
             turns.update()
             .where(turns.c.tenant == caller.tenant, turns.c.turn_id == known.turn_id)
             .values(request_key=None)
@@ -101,7 +102,7 @@ def _known_request(
 
 
 def _join(
-    connection: Connection, caller: Caller, known: TurnRow, request_hash: str, runner: str
+    session: Session, caller: Caller, known: TurnRow, request_hash: str, runner: str
 ) -> TurnRow:
     """The turn of a repeated request; what failed retryably runs again under a new attempt."""
     if known.request_hash != request_hash:
@@ -112,9 +113,9 @@ def _join(
         )
     if known.state is not TurnState.FAILED or known.error is None or not known.error.retryable:
         return known
-    _lock_conversation(connection, caller, known.conversation_id)
-    _refuse_second(connection, caller, known.conversation_id)
-    connection.execute(
+    _lock_conversation(session, caller, known.conversation_id)
+    _refuse_second(session, caller, known.conversation_id)
+    session.execute(
         turns.update()
         .where(turns.c.tenant == caller.tenant, turns.c.turn_id == known.turn_id)
         .values(
@@ -127,12 +128,12 @@ def _join(
             usage=None,
         )
     )
-    return _get(connection, caller, known.turn_id)
+    return _get(session, caller, known.turn_id)
 
 
-def _lock_conversation(connection: Connection, caller: Caller, conversation_id: str) -> int | None:
+def _lock_conversation(session: Session, caller: Caller, conversation_id: str) -> int | None:
     """The last number given in a conversation, None where there is none; others wait."""
-    return connection.execute(
+    return session.execute(
         select(conversations.c.last_turn)
         .where(*_conversation(caller, conversation_id))
         .with_for_update()
@@ -140,12 +141,12 @@ def _lock_conversation(connection: Connection, caller: Caller, conversation_id: 
 
 
 def _next_number(
-    connection: Connection, caller: Caller, conversation_id: str, query: str, now: datetime
+    session: Session, caller: Caller, conversation_id: str, query: str, now: datetime
 ) -> int:
-    last = _lock_conversation(connection, caller, conversation_id)
+    last = _lock_conversation(session, caller, conversation_id)
     if last is None:
-        connection.execute(
-            dialects.insert(connection, conversations)
+        session.execute(
+            dialects.insert(session, conversations)
             .values(
                 tenant=caller.tenant,
                 user_id=caller.user,
@@ -158,21 +159,21 @@ def _next_number(
             )
             .on_conflict_do_nothing()
         )
-        last = _lock_conversation(connection, caller, conversation_id) or 0
+        last = _lock_conversation(session, caller, conversation_id) or 0
     row = conversations.c
-    connection.execute(
+    session.execute(
         conversations.update()
         .where(*_conversation(caller, conversation_id))
         .values(
             last_turn=last + 1,
-            last_activity_us=dialects.greatest(connection, row.last_activity_us, to_us(now)),
+            last_activity_us=dialects.greatest(session, row.last_activity_us, to_us(now)),
         )
     )
     return last + 1
 
 
-def _refuse_second(connection: Connection, caller: Caller, conversation_id: str) -> None:
-    running = connection.execute(
+def _refuse_second(session: Session, caller: Caller, conversation_id: str) -> None:
+    running = session.execute(
         select(turns.c.turn_id).where(
             turns.c.tenant == caller.tenant,
             turns.c.user_id == caller.user,
@@ -189,7 +190,7 @@ def _refuse_second(connection: Connection, caller: Caller, conversation_id: str)
 
 
 def finish(
-    connection: Connection,
+    session: Session,
     caller: Caller,
     *,
     turn_id: str,
@@ -203,7 +204,7 @@ def finish(
     """Close a running attempt; False when it is not running any more."""
     if usage is None and response is not None:
         usage = response.usage
-    closed = connection.execute(
+    closed = session.execute(
         turns.update()
         .where(
             turns.c.tenant == caller.tenant,
@@ -224,27 +225,27 @@ def finish(
     if closed is None:
         return False
     row = conversations.c
-    connection.execute(
+    session.execute(
         conversations.update()
         .where(*_conversation(caller, closed))
         .values(
-            last_activity_us=dialects.greatest(connection, row.last_activity_us, to_us(now)),
+            last_activity_us=dialects.greatest(session, row.last_activity_us, to_us(now)),
             stored_turns=row.stored_turns + (0 if response is None else 1),
         )
     )
     return True
 
 
-def get(connection: Connection, caller: Caller, turn_id: str) -> TurnRow:
+def get(session: Session, caller: Caller, turn_id: str) -> TurnRow:
     """One turn of the caller's own."""
-    return _get(connection, caller, turn_id)
+    return _get(session, caller, turn_id)
 
 
 def find_request(
-    connection: Connection, caller: Caller, request_id: str, since: datetime
+    session: Session, caller: Caller, request_id: str, since: datetime
 ) -> TurnRow | None:
     """The newest turn of a request_id, begun at or after `since`."""
-    row = connection.execute(
+    row = session.execute(
         _mine(caller).where(
             turns.c.request_key == storable(request_id), turns.c.created_us >= to_us(since)
         )
@@ -252,11 +253,9 @@ def find_request(
     return None if row is None else _turn(row)
 
 
-def fail_orphans(
-    connection: Connection, runner_prefix: str, error: TurnError, now: datetime
-) -> int:
+def fail_orphans(session: Session, runner_prefix: str, error: TurnError, now: datetime) -> int:
     """Close all running turns whose runner begins so, whoever asked them."""
-    return connection.execute(
+    return session.execute(
         turns.update()
         .where(
             turns.c.state == _RUNNING,
@@ -266,10 +265,8 @@ def fail_orphans(
     ).rowcount
 
 
-def _get(connection: Connection, caller: Caller, turn_id: str) -> TurnRow:
-    row = connection.execute(
-        _mine(caller).where(turns.c.turn_id == storable(turn_id))
-    ).one_or_none()
+def _get(session: Session, caller: Caller, turn_id: str) -> TurnRow:
+    row = session.execute(_mine(caller).where(turns.c.turn_id == storable(turn_id))).one_or_none()
     if row is None:
         raise NotFound("turn", turn_id, reason=Reason.TURN_NOT_FOUND)
     return _turn(row)
