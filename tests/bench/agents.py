@@ -19,6 +19,7 @@ from enhanced_prompt_service.domain.answers import (
     QuestionType,
     ResponseType,
 )
+from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.turns import Turn
 
 from .models import TOKENS, InstantModel
@@ -41,6 +42,9 @@ class NodeAgent:
         graph.add_edge(START, "answer")
         graph.add_edge("answer", END)
         self._graph: Any = graph.compile()
+
+    async def prewarm(self, caller: Caller) -> None:
+        """Nothing is cold."""
 
     async def answer(self, turn: Turn) -> Answer:
         """Stream the tokens."""

@@ -44,8 +44,5 @@ class InstantModel(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         for token in TOKENS:
-            chunk = ChatGenerationChunk(message=AIMessageChunk(content=token))
-            if run_manager is not None:
-                await run_manager.on_llm_new_token(token, chunk=chunk)
-            yield chunk
+            yield ChatGenerationChunk(message=AIMessageChunk(content=token))
             await asyncio.sleep(self.pause_s)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -75,26 +77,40 @@ async def output_of(command: Sequence[str]) -> str:
 
 @asynccontextmanager
 async def serving(
-    command: Sequence[str], env: Mapping[str, str] | None = None, log: Path | None = None
+    command: Sequence[str], env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Server]:
     """Run `python *command` on the server's core until the block is left.
 
-    Raises RuntimeError with the end of its output when it does not come up.
+    Raises RuntimeError with the end of what it said when it does not come up.
     """
+    with tempfile.TemporaryFile() as said:
+        async with _running(command, env or {}, said) as server:
+            yield server
+
+
+@asynccontextmanager
+async def _running(
+    command: Sequence[str], env: Mapping[str, str], said: IO[bytes]
+) -> AsyncIterator[Server]:
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,
         cwd=ROOT,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **env},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=log.open("wb") if log else asyncio.subprocess.DEVNULL,
+        stderr=said,
     )
     try:
         os.sched_setaffinity(process.pid, SERVER_CORES)  # before it has other threads
         assert process.stdout is not None
         port = await asyncio.wait_for(_listening(process.stdout), START_S)
+        if port is None:
+            said.seek(0)
+            raise RuntimeError(
+                f"{' '.join(command)} did not start:\n{said.read()[-4000:].decode()}"
+            )
         yield Server(port, psutil.Process(process.pid), time.perf_counter() - began)
     finally:
         if process.returncode is None:
@@ -106,9 +122,10 @@ async def serving(
             await process.wait()
 
 
-async def _listening(output: asyncio.StreamReader) -> int:
+async def _listening(output: asyncio.StreamReader) -> int | None:
+    """The port, None when the output ended without one."""
     async for line in output:
         word, _, rest = line.decode().partition(" ")
         if word == "LISTENING":
             return int(rest)
-    raise RuntimeError("the server ended before it listened")
+    return None

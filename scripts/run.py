@@ -1,0 +1,228 @@
+"""`make run`: set up, start the service with its simulated site, say what to try, stay.
+
+Two processes are started, and ended with this one: `eps serve`, and `eps simulate`, which feeds the
+simulated site's history and then its live events through the contract. Everything that is kept is
+in EPS_HOME (default `.eps`): database, logs, pids. A second run goes on with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import bootstrap
+
+START_S = 60.0
+GRACE_S = 40.0  # longer than the server drains
+POLL_S = 0.2
+TAIL = 15  # lines of a log that are shown when its process has died
+QUESTION = "what happened in camera 3 today?"
+LIVE = "goes on live"  # what `eps simulate` says after the history
+ASK = "enhanced_prompt.v1.PromptService/Ask"
+
+
+class Stopped(Exception):
+    """Somebody asked us to end."""
+
+
+@dataclass
+class Child:
+    """A process of ours, where it writes, and how far that was read."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    read_to: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def news(self) -> list[str]:
+        """Whole lines that it wrote since the last look."""
+        with self.log.open("rb") as log:
+            log.seek(self.read_to)
+            text = log.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self.read_to += len(whole)
+        return whole.decode(errors="replace").splitlines()
+
+    def died(self) -> SystemExit:
+        """To raise when it ended by itself: says how its log ends."""
+        lines = self.log.read_text(errors="replace").splitlines()[-TAIL:]
+        told = "\n".join(f"    {line}" for line in lines)
+        return SystemExit(f"eps {self.name} has ended; the end of {self.log}:\n\n{told}\n")
+
+
+@dataclass
+class Site:
+    """The processes of one `make run`, started in order and ended in the other one."""
+
+    home: Path
+    eps: Path
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, name: str, *arguments: str) -> Child:
+        """Start `eps NAME *arguments`; it writes to EPS_HOME/logs."""
+        log = self.home / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [str(self.eps), name, *arguments],
+                env={**os.environ, "EPS_HOME": str(self.home), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C reaches us alone: we end them in order
+            )
+            child = Child(name, process, log, output.tell())
+        (self.home / f"{name}.pid").write_text(f"{process.pid}\n")
+        self.children.append(child)
+        return child
+
+    def stop(self) -> None:
+        """Ask each child to end, the last one first; one that does not is killed."""
+        for child in reversed(self.children):
+            if child.alive:
+                child.process.terminate()
+            try:
+                child.process.wait(GRACE_S)
+            except (subprocess.TimeoutExpired, Stopped):  # or Ctrl-C once more
+                child.process.kill()
+                child.process.wait()
+            (self.home / f"{child.name}.pid").unlink(missing_ok=True)
+        self.children.clear()
+
+
+def main() -> None:
+    """Run until Ctrl-C or SIGTERM."""
+    python = bootstrap.ensure("run")
+    home = Path(os.environ.get("EPS_HOME") or bootstrap.ROOT / ".eps").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    if running := _address(home):
+        sys.exit(f"The service runs already, at {running}. Its data is in {home}.")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    site = Site(home, python.with_name("eps"))
+    try:
+        _serve(site)
+    except Stopped:
+        _say("\nStopping …")
+    finally:
+        site.stop()
+    _say("Stopped. Everything is kept in " + _short(home))
+
+
+def _serve(site: Site) -> None:
+    began = time.monotonic()
+    server = site.start("serve")
+    address = _await_address(site.home, server)
+    _say(f"Serving at {address} after {time.monotonic() - began:.1f} s")
+    simulation = site.start("simulate", "--server", address)
+    _await_history(simulation, server)
+    _say(_what_to_try(site, address))
+    while True:
+        for line in server.news():
+            if told := _turn_told(line):
+                _say(told)
+        for child in site.children:
+            if not child.alive:
+                raise child.died()
+        time.sleep(POLL_S)
+
+
+def _await_address(home: Path, server: Child) -> str:
+    """The server says where it is once it is prewarmed and its health is SERVING."""
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if address := _address(home):
+            return address
+        if not server.alive:
+            raise server.died()
+        time.sleep(POLL_S)
+    raise SystemExit(f"The server is not ready after {START_S:.0f} s; see {server.log}")
+
+
+def _address(home: Path) -> str | None:
+    """Where a living server of this home listens."""
+    try:
+        record = json.loads((home / "server.json").read_text())
+        os.kill(record["pid"], 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(record["address"])
+
+
+def _await_history(simulation: Child, server: Child) -> None:
+    """Until the simulated history is there: weeks of it the first time, then what is missing."""
+    _say("Feeding the simulated site's history …")
+    while True:
+        for line in simulation.news():
+            _say(f"  {line}")
+            if LIVE in line:
+                return
+        for child in (simulation, server):
+            if not child.alive:
+                raise child.died()
+        time.sleep(POLL_S)
+
+
+def _what_to_try(site: Site, address: str) -> str:
+    """Lines to copy, right in any folder."""
+    eps = shlex.quote(_short(site.eps))
+    named = "" if address.endswith(":50051") else f" --server {address}"
+    body = json.dumps({"query": QUESTION})
+    return f"""
+Ask, in another terminal:
+
+    {eps} ask{named} "{QUESTION}"
+
+or with grpcurl:
+
+    grpcurl -plaintext -d '{body}' {address} {ASK}
+
+Data and logs are in {_short(site.home)}. Ctrl-C ends everything.
+"""
+
+
+def _turn_told(line: str) -> str | None:
+    """A line about a question that ended, from one of the server's log lines."""
+    if "PromptService" not in line or '"ended"' not in line:
+        return None
+    entry = json.loads(line)
+    name = str(entry.get("method", "")).rpartition("/")[2]
+    at = datetime.fromisoformat(entry["timestamp"]).astimezone()
+    return (
+        f"{at:%H:%M:%S}  {name}: {entry.get('outcome')} after {entry.get('duration_ms', 0):.0f} ms"
+    )
+
+
+def _short(path: Path) -> str:
+    """As seen from here where that is shorter."""
+    try:
+        inside = str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+    return inside
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
