@@ -23,7 +23,8 @@ from enhanced_prompt.v1 import (
     validation_pb2,
 )
 from enhanced_prompt_service.domain.errors import InvalidArgument, Reason
-from enhanced_prompt_service.rpc.validate import Validator, is_time_zone
+from enhanced_prompt_service.rpc._limits import is_time_zone
+from enhanced_prompt_service.rpc.validate import Validator
 
 FieldProto = descriptor_pb2.FieldDescriptorProto
 _numbers = itertools.count(1)

@@ -44,6 +44,7 @@ from .errors import (
     status_of_timeout,
     status_of_unexpected,
 )
+from .live import LiveCalls
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
@@ -94,6 +95,7 @@ class Guard:
     """Wraps handlers. `new_incident` makes ids that a person can read out; `monotonic` is seconds.
 
     `log` gets one entry for each exception that nobody foresaw, with its id and its traceback.
+    `live` knows the calls under way.
     """
 
     def __init__(
@@ -103,7 +105,9 @@ class Guard:
         monotonic: Callable[[], float],
         log: structlog.typing.FilteringBoundLogger,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        live: LiveCalls | None = None,
     ) -> None:
+        self.live = LiveCalls() if live is None else live
         self._max_message_bytes = max_message_bytes
         self._new_incident = new_incident
         self._monotonic = monotonic
@@ -132,6 +136,7 @@ class Guard:
 
         async def run(request: Any, raw: Any) -> Any:
             call = Call(raw, method, monotonic=self._monotonic, response_streaming=streaming)
+            task = self.live.enter(call)
             try:
                 return await drive(inner(request, call), call)
             except grpc.aio.AbortError:
@@ -141,6 +146,8 @@ class Guard:
                 if status is None:
                     raise
                 await _send(raw, call, status)
+            finally:
+                self.live.leave(task)
 
         return like(handler, run, handler.request_deserializer)
 
@@ -152,6 +159,8 @@ class Guard:
         if isinstance(error, ClientGone):
             return status_of_interruption()  # in case that it is there after all
         if isinstance(error, asyncio.CancelledError):
+            if self.live.interrupted():
+                return status_of_interruption()
             if being_cancelled():
                 return None
             self._log.warning("call cancelled from inside", method=call.method, exc_info=error)

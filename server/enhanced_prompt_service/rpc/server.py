@@ -17,22 +17,21 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_interceptor.server import AsyncServerInterceptor
-from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
-from grpc_reflection.v1alpha._async import (  # pyright: ignore[reportMissingTypeStubs]
-    ReflectionServicer,
-)
 
 import enhanced_prompt.v1
 
 from .guard import Guard
 from .health import Health
 from .interceptors import (
+    DrainingInterceptor,
     IdentityInterceptor,
     LoggingInterceptor,
     RequestIdInterceptor,
     Resolve,
     default_caller,
 )
+from .live import LiveCalls
+from .reflection import reflection_methods
 from .registry import Collector, Method, built, compose, methods_of
 from .validate import Validator
 
@@ -117,15 +116,18 @@ class RpcServer:
         self._options = options
         self._servicers = dict(servicers)
         self._services = services
+        self.live = LiveCalls()
         self._guard = Guard(
             new_incident=new_incident,
             monotonic=monotonic,
             log=log,
             max_message_bytes=options.max_message_bytes,
+            live=self.live,
         )
         self._interceptors: tuple[AsyncServerInterceptor, ...] = (
             RequestIdInterceptor(new_id),
             LoggingInterceptor(log),
+            DrainingInterceptor(self.live),
             IdentityInterceptor(resolve),
             *interceptors,
         )
@@ -171,14 +173,22 @@ class RpcServer:
         ]
         await self.health.serving(("", *served))
 
-    async def stop(self, grace_s: float = 0.0) -> None:
-        """Say NOT_SERVING, take nothing new, let calls end for so long, then cancel the rest.
-
-        grpc ends no stream by itself before that: whoever holds one open ends it (turns drain).
-        """
+    async def drain(self) -> None:
+        """Say NOT_SERVING and refuse new calls; those under way go on."""
         await self.health.enter_graceful_shutdown()
-        if self._server is not None:
-            await self._server.stop(grace_s)
+        self.live.close()
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """Drain, let calls end for so long, tell the rest that they were given up, and close.
+
+        Streams do not end by themselves: whoever holds one open ends it meanwhile (turns drain).
+        """
+        await self.drain()
+        if self._server is None:
+            return
+        if not await self.live.ended(grace_s):
+            self.live.interrupt()
+        await self._server.stop(_LAST_WORDS_S)
 
     async def wait(self) -> None:
         """Until the server has stopped."""
@@ -204,13 +214,15 @@ class RpcServer:
         others = Collector()
         add_health: Any = health_pb2_grpc.add_HealthServicer_to_server
         add_health(self.health, others)
-        if self.reflects:
-            names = [service.full_name for service in self._services]
-            names += [_HEALTH.full_name, reflection.SERVICE_NAME]
-            add_reflection: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
-            add_reflection(ReflectionServicer(names), others)
         yield from others.methods
+        if self.reflects:
+            yield from reflection_methods(
+                [*(service.full_name for service in self._services), _HEALTH.full_name]
+            )
 
+
+_LAST_WORDS_S = 1.0
+"""For statuses that are on their way when everything has ended; usually nothing is waited for."""
 
 _HEALTH: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
 

@@ -9,11 +9,9 @@ found at once, each with its path (`filter.cameras[3]`) and the limit that it br
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
-from zoneinfo import ZoneInfo
 
 from google.api import field_behavior_pb2  # pyright: ignore[reportMissingTypeStubs]
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -21,21 +19,30 @@ from google.protobuf.message import Message
 
 from enhanced_prompt.v1 import validation_pb2
 
-from ..domain.errors import FieldViolation, InvalidArgument, Reason
+from ..domain.errors import InvalidArgument, Reason
+from ._limits import (
+    Found,
+    ValueCheck,
+    add,
+    byte_size,
+    count_check,
+    duration_check,
+    enum_check,
+    missing,
+    number_check,
+    size_check,
+    string_check,
+    sum_check,
+    timestamp_check,
+)
 
-MIN_SECONDS = -62135596800  # 0001-01-01T00:00:00Z
-MAX_SECONDS = 253402300799  # 9999-12-31T23:59:59Z
 _field_behavior: Any = field_behavior_pb2.field_behavior
 _REQUIRED: Any = field_behavior_pb2.REQUIRED
 _OUTPUT_ONLY: Any = field_behavior_pb2.OUTPUT_ONLY
-_MAX_DURATION_SECONDS = 315_576_000_000
 MAX_VIOLATIONS = 100
 
-Found: TypeAlias = "list[tuple[Reason, FieldViolation]]"
 Step: TypeAlias = Callable[[Any, str, Found], None]
 """Looks at one field of a message; the path ends in "." or is empty."""
-ValueCheck: TypeAlias = Callable[[Any, str, Found], None]
-"""Looks at one value that is set; the path names it."""
 
 
 class Validator:
@@ -98,28 +105,28 @@ class Validator:
             return self._message_check(field, limits)
         if kind == FieldDescriptor.CPPTYPE_STRING:
             if field.type == FieldDescriptor.TYPE_BYTES:
-                return _size_check(limits, len) if limits.HasField("max_bytes") else None
-            return _string_check(limits)
+                return size_check(limits, len) if limits.HasField("max_bytes") else None
+            return string_check(limits)
         if kind == FieldDescriptor.CPPTYPE_ENUM:
-            return _enum_check(field)
+            return enum_check(field)
         if kind == FieldDescriptor.CPPTYPE_BOOL:
             return None
         floating = kind in (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
-        return _number_check(limits, floating=floating)
+        return number_check(limits, floating=floating)
 
     def _message_check(self, field: FieldDescriptor, limits: Any) -> ValueCheck | None:
         descriptor = field.message_type
         assert descriptor is not None
-        size = _size_check(limits, _byte_size) if limits.HasField("max_bytes") else None
+        size = size_check(limits, byte_size) if limits.HasField("max_bytes") else None
         name = descriptor.full_name
         if field.is_repeated:
             size = None  # there max_bytes is of the sum
         if name in self._apart:
             return size
         if name == "google.protobuf.Timestamp":
-            return _timestamp_check
+            return timestamp_check
         if name == "google.protobuf.Duration":
-            return _duration_check
+            return duration_check
         if name.startswith("google.protobuf."):
             return size
         plan = self._plan(descriptor)
@@ -145,7 +152,7 @@ def _plain_step(field: FieldDescriptor, required: bool, value: ValueCheck | None
         def required_step(message: Any, path: str, found: Found) -> None:
             held = getattr(message, name)
             if not held:
-                _missing(path + name, found)
+                missing(path + name, found)
             elif value is not None:
                 value(held, path + name, found)
 
@@ -170,7 +177,7 @@ def _present_step(field: FieldDescriptor, required: bool, value: ValueCheck | No
             if value is not None:
                 value(getattr(message, name), path + name, found)
         elif required:
-            _missing(path + name, found)
+            missing(path + name, found)
 
     return step
 
@@ -179,7 +186,7 @@ def _repeated_step(
     field: FieldDescriptor, limits: Any, required: bool, value: ValueCheck | None
 ) -> Step | None:
     name = field.name
-    count = _count_check(limits, "element")
+    count = count_check(limits, "element")
     unique: bool = limits.unique
     largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
     if not required and value is None and count is None and not unique and largest is None:
@@ -189,16 +196,16 @@ def _repeated_step(
         items = getattr(message, name)
         number = len(items)
         if not number and required:
-            _missing(path + name, found)
+            missing(path + name, found)
             return
         if count is not None and count(number, path + name, found):
             return  # nobody reads a thousand violations of one field
         if not number:
             return
         if largest is not None:
-            _sum_check(sum(map(_byte_size, items)), largest, path + name, found)
+            sum_check(sum(map(byte_size, items)), largest, path + name, found)
         if unique and len(set(items)) < number:
-            _add(found, Reason.INVALID_FORMAT, path + name, "elements must differ from each other")
+            add(found, Reason.INVALID_FORMAT, path + name, "elements must differ from each other")
         if value is not None:
             for index, item in enumerate(items):
                 value(item, f"{path}{name}[{index}]", found)
@@ -212,7 +219,7 @@ def _map_step(
     field: FieldDescriptor, limits: Any, required: bool, value: ValueCheck | None
 ) -> Step | None:
     name = field.name
-    count = _count_check(limits, "entry")
+    count = count_check(limits, "entry")
     longest: int | None = limits.max_key_length if limits.HasField("max_key_length") else None
     pattern = re.compile(limits.key_pattern, re.ASCII) if limits.key_pattern else None
     largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
@@ -221,7 +228,7 @@ def _map_step(
         entries = getattr(message, name)
         number = len(entries)
         if not number and required:
-            _missing(path + name, found)
+            missing(path + name, found)
             return
         if count is not None and count(number, path + name, found):
             return
@@ -230,191 +237,28 @@ def _map_step(
             where = f'{path}{name}["{str(key)[:64]}"]'
             held = entries[key]
             if key == "":
-                _add(found, Reason.INVALID_FORMAT, where, "a key must not be empty")
+                add(found, Reason.INVALID_FORMAT, where, "a key must not be empty")
             elif longest is not None and len(key) > longest:
-                _add(
+                add(
                     found,
                     Reason.LIMIT_EXCEEDED,
                     where,
                     f"a key has at most {longest:,} characters, this one {len(key):,}",
                 )
             elif "\0" in str(key):
-                _add(found, Reason.INVALID_FORMAT, where, "a key must not hold the character NUL")
+                add(found, Reason.INVALID_FORMAT, where, "a key must not hold the character NUL")
             elif pattern is not None and pattern.fullmatch(key) is None:
-                _add(found, Reason.INVALID_FORMAT, where, f"a key must match {pattern.pattern}")
+                add(found, Reason.INVALID_FORMAT, where, f"a key must match {pattern.pattern}")
             if value is not None:
                 value(held, where, found)
             if largest is not None:
-                total += _byte_size(key) + _byte_size(held)
+                total += byte_size(key) + byte_size(held)
             if len(found) >= MAX_VIOLATIONS:
                 return
         if largest is not None:
-            _sum_check(total, largest, path + name, found)
+            sum_check(total, largest, path + name, found)
 
     return step
-
-
-# ---- values -------------------------------------------------------------------------------------
-
-
-def _string_check(limits: Any) -> ValueCheck:
-    """Lengths are of code points. An empty string counts as not set unless `min_length` says no.
-
-    NUL is refused everywhere: PostgreSQL cannot store it in a text.
-    """
-    least: int = limits.min_length if limits.HasField("min_length") else 0
-    most: int | None = limits.max_length if limits.HasField("max_length") else None
-    pattern = re.compile(limits.pattern, re.ASCII) if limits.pattern else None
-    zone: bool = limits.time_zone
-    largest: int | None = limits.max_bytes if limits.HasField("max_bytes") else None
-    simple = pattern is None and not zone and largest is None
-
-    def check(value: str, path: str, found: Found) -> None:
-        length = len(value)
-        if length < least:
-            _add(
-                found,
-                Reason.LIMIT_EXCEEDED if length else Reason.REQUIRED_FIELD_MISSING,
-                path,
-                f"must have at least {_counted(least, 'character')}, has {length:,}",
-            )
-        elif most is not None and length > most:
-            _add(
-                found,
-                Reason.LIMIT_EXCEEDED,
-                path,
-                f"must have at most {_counted(most, 'character')}, has {length:,}",
-            )
-        elif "\0" in value:
-            _add(found, Reason.INVALID_FORMAT, path, "must not hold the character NUL")
-        elif simple or not length:
-            return
-        elif largest is not None and len(value.encode()) > largest:
-            _sum_check(len(value.encode()), largest, path, found)
-        elif pattern is not None and pattern.fullmatch(value) is None:
-            _add(found, Reason.INVALID_FORMAT, path, f"must match {pattern.pattern}")
-        elif zone and not is_time_zone(value):
-            _add(
-                found,
-                Reason.INVALID_FORMAT,
-                path,
-                'must be the name of an IANA time zone, such as "Europe/Rome"',
-            )
-
-    return check
-
-
-def _number_check(limits: Any, *, floating: bool) -> ValueCheck | None:
-    least: float | None = limits.min if limits.HasField("min") else None
-    most: float | None = limits.max if limits.HasField("max") else None
-    if not floating and least is None and most is None:
-        return None
-    low = -math.inf if least is None else least
-    high = math.inf if most is None else most
-    rule = _range(least, most)
-
-    def check(value: float, path: str, found: Found) -> None:
-        if not low <= value <= high:  # also where it is NaN
-            _add(found, Reason.LIMIT_EXCEEDED, path, f"{rule}, is {value:,}")
-        elif floating and not math.isfinite(value):
-            _add(found, Reason.INVALID_FORMAT, path, "must be a finite number")
-
-    return check
-
-
-def _range(least: float | None, most: float | None) -> str:
-    if least is None and most is None:
-        return "must be a number"
-    if most is None:
-        return f"must be at least {least:,g}"
-    if least is None:
-        return f"must be at most {_number(most)}"
-    return f"must lie in {_number(least)} to {_number(most)}"
-
-
-def _number(value: float) -> str:
-    return f"{int(value):,}" if value == int(value) else f"{value:g}"
-
-
-def _enum_check(field: FieldDescriptor) -> ValueCheck:
-    """Enums of proto3 are open: any number parses. What has no name here means nothing here."""
-    assert field.enum_type is not None
-    numbers = frozenset(field.enum_type.values_by_number)
-    name = field.enum_type.name
-
-    def check(value: int, path: str, found: Found) -> None:
-        if value not in numbers:
-            _add(found, Reason.INVALID_FORMAT, path, f"{value} is no value of {name}")
-
-    return check
-
-
-def _size_check(limits: Any, measure: Callable[[Any], int]) -> ValueCheck:
-    largest: int = limits.max_bytes
-
-    def check(value: Any, path: str, found: Found) -> None:
-        _sum_check(measure(value), largest, path, found)
-
-    return check
-
-
-def _timestamp_check(value: Any, path: str, found: Found) -> None:
-    if not (MIN_SECONDS <= value.seconds <= MAX_SECONDS and 0 <= value.nanos <= 999_999_999):
-        _add(
-            found,
-            Reason.INVALID_FORMAT,
-            path,
-            "must be a valid time: years 1 to 9999, nanos 0 to 999,999,999",
-        )
-
-
-def _duration_check(value: Any, path: str, found: Found) -> None:
-    seconds, nanos = value.seconds, value.nanos
-    if (
-        abs(seconds) > _MAX_DURATION_SECONDS
-        or abs(nanos) > 999_999_999
-        or (seconds > 0 > nanos)
-        or (seconds < 0 < nanos)
-    ):
-        _add(found, Reason.INVALID_FORMAT, path, "must be a valid duration")
-
-
-def _count_check(limits: Any, noun: str) -> Callable[[int, str, Found], bool] | None:
-    least: int | None = limits.min_items if limits.HasField("min_items") else None
-    most: int | None = limits.max_items if limits.HasField("max_items") else None
-    if least is None and most is None:
-        return None
-
-    def check(number: int, path: str, found: Found) -> bool:
-        if least is not None and number < least:
-            text = f"must have at least {_counted(least, noun)}, has {number:,}"
-        elif most is not None and number > most:
-            text = f"must have at most {_counted(most, noun)}, has {number:,}"
-        else:
-            return False
-        _add(found, Reason.LIMIT_EXCEEDED, path, text)
-        return True
-
-    return check
-
-
-def _sum_check(size: int, largest: int, path: str, found: Found) -> None:
-    if size > largest:
-        _add(
-            found,
-            Reason.LIMIT_EXCEEDED,
-            path,
-            f"must have at most {_counted(largest, 'byte')}, has {size:,}",
-        )
-
-
-def is_time_zone(name: str) -> bool:
-    """Whether an IANA zone has this name. Strange input is no zone, never an exception."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not found; a path that leaves the database; a folder
-        return False
-    return True
 
 
 # ---- descriptors --------------------------------------------------------------------------------
@@ -436,23 +280,3 @@ def _option(field: FieldDescriptor, extension: Any) -> Any:
 def _is_map(field: FieldDescriptor) -> bool:
     kind = field.message_type
     return field.is_repeated and kind is not None and bool(kind.GetOptions().map_entry)
-
-
-def _byte_size(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value.encode())
-    return len(value) if isinstance(value, bytes) else value.ByteSize()
-
-
-def _counted(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
-
-
-def _missing(path: str, found: Found) -> None:
-    _add(found, Reason.REQUIRED_FIELD_MISSING, path, "is required")
-
-
-def _add(found: Found, reason: Reason, path: str, description: str) -> None:
-    found.append((reason, FieldViolation(path, description)))

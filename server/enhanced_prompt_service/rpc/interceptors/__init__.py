@@ -2,12 +2,14 @@
 but in the guard and the stream writer (docs/decisions says why, with figures)."""
 
 from ._base import CallInterceptor
+from .draining import DrainingInterceptor
 from .identity import IdentityInterceptor, Resolve, default_caller
 from .logging import LoggingInterceptor
 from .request_id import RequestIdInterceptor
 
 __all__ = [
     "CallInterceptor",
+    "DrainingInterceptor",
     "IdentityInterceptor",
     "LoggingInterceptor",
     "RequestIdInterceptor",

@@ -12,20 +12,19 @@ import structlog
 from ..call import Call, ClientGone
 from ..errors import code_of
 from ..guard import being_cancelled, public_status
+from ..live import UNCOUNTED
 from ._base import CallInterceptor
-
-QUIET = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
-"""Probes come every few seconds: their pairs are written at level debug."""
 
 
 class LoggingInterceptor(CallInterceptor):
     """`ended` has: outcome (a status code's name), duration_ms, frames (responses written), and
     ttft_ms where there were any: to the first token where the stream has tokens, else to the first
     frame, both since the call's start. Exceptions are logged by the guard, with their incident.
+    Probes come every few seconds: their pairs are written at level debug.
     """
 
     def __init__(
-        self, log: structlog.typing.FilteringBoundLogger, quiet: Iterable[str] = QUIET
+        self, log: structlog.typing.FilteringBoundLogger, quiet: Iterable[str] = UNCOUNTED
     ) -> None:
         self._log = log
         self._quiet = tuple(quiet)

@@ -1,0 +1,84 @@
+"""The calls under way in this process: so that a server can end well (design 3, rule 22)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..domain.errors import Reason, Unavailable
+from .call import Call
+
+UNCOUNTED = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
+"""Methods that are answered to the very end, and that nobody waits for."""
+
+
+class LiveCalls:
+    """Knows every call and the task that it runs in.
+
+    While closing, a new call is refused by us: grpc's own way out, `server.stop`, answers calls
+    that cross its GOAWAY with a bare CANCELLED, which no client takes for "try elsewhere".
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], Call] = {}
+        self._interrupted: set[asyncio.Task[Any]] = set()
+        self._idle = asyncio.Event()
+        self._closing = False
+
+    @property
+    def count(self) -> int:
+        """How many calls are under way."""
+        return len(self._tasks)
+
+    def enter(self, call: Call) -> asyncio.Task[Any] | None:
+        """Count a call in; returns what `leave` wants."""
+        if call.method.startswith(UNCOUNTED):
+            return None
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks[task] = call
+        return task
+
+    def leave(self, task: asyncio.Task[Any] | None) -> None:
+        """Count it out."""
+        if task is None:
+            return
+        self._tasks.pop(task, None)
+        self._interrupted.discard(task)
+        if not self._tasks:
+            self._idle.set()
+
+    def admit(self, call: Call) -> None:
+        """Raises Unavailable (DRAINING) for new calls while the server closes."""
+        if self._closing and not call.method.startswith(UNCOUNTED):
+            raise Unavailable(
+                "this replica is shutting down; try again on a new connection",
+                reason=Reason.DRAINING,
+                retry_after_s=0.0,
+            )
+
+    def close(self) -> None:
+        """From now on `admit` refuses."""
+        self._closing = True
+
+    async def ended(self, timeout_s: float) -> bool:
+        """Wait so long for all calls to end; whether they did."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._tasks:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def interrupt(self) -> int:
+        """Cancel every call from inside; each is told so by a status. Returns how many."""
+        for task in self._tasks:
+            self._interrupted.add(task)
+            task.cancel()
+        return len(self._tasks)
+
+    def interrupted(self) -> bool:
+        """Whether it was `interrupt` that cancelled the present task."""
+        return asyncio.current_task() in self._interrupted
