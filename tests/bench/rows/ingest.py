@@ -28,7 +28,7 @@ async def measure(plan: Plan) -> list[Figure]:
         home = plan.work / f"ingest-{run}"
         async with (
             serving(
-                ["-m", "tests.bench.servers.ours", "grounded"], {"EPS_HOME": str(home)}
+                ["-m", "tests.bench.servers.ours", "node"], {"EPS_HOME": str(home)}
             ) as server,
             grpc.aio.insecure_channel(server.address, options=CHANNEL) as channel,
         ):
