@@ -21,12 +21,16 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """Run `eps` with the process's arguments; ends it with the exit code."""
     # grpc's own log lines (a connection that went away) are none of an operator's business.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a character that cannot be shown ends nothing
+            stream.reconfigure(errors="replace")
     from .app import app
 
     app(prog_name="eps")

@@ -35,7 +35,6 @@ _STATES = {
     COVERAGE_STATE_OFFLINE: "offline",
     COVERAGE_STATE_DISABLED: "disabled",
 }
-_KINDS_SHOWN = 3
 
 
 KEYS: tuple[GroupByName, ...] = get_args(GroupByName)
@@ -101,7 +100,9 @@ def cameras(
                 _state(one),
                 None if last is None else terminal.moment(last, zone),
                 f"{sum(kind.matches for kind in one.kinds):,}",
-                ", ".join(kind.event_type for kind in one.kinds[:_KINDS_SHOWN]),
+                ", ".join(
+                    list(dict.fromkeys(kind.event_type for kind in one.kinds))[:_KINDS_SHOWN]
+                ),
             )
         _show(found, "no cameras: nothing was imported yet")
 

@@ -192,9 +192,10 @@ def _parsers(order: Order, sites: tuple[Site, ...]) -> tuple[Parser, Parser]:
             source=order.source,
             derive_ids=order.make_ids,
         )
+        for_coverage = replace(options, mapping=parse_mapping(order.coverage_mapping))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--map or --set") from None
-    coverage = coverage_parser(options)
+    coverage = coverage_parser(for_coverage)
     if order.kind == "frigate":
         zones = {one.site_id: one.time_zone for one in sites}
         zone = zones.get(order.site) or order.time_zone or "UTC"

@@ -26,6 +26,7 @@ class Order:
     coverage: tuple[Path, ...]
     catalogue: tuple[Path, ...]
     mapping: str
+    coverage_mapping: str
     defaults: str
     site: str
     time_zone: str
@@ -41,13 +42,14 @@ class Order:
 
 def import_(
     what: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="FILE... | frigate FILE|URL | meva DIR",
             help="JSON lines, a JSON array or CSV, each also as .gz; Frigate's events from a file "
             "or its HTTP API; the MEVA data set from its published folder.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     server: ServerOption = None,
     mapping: Annotated[
         str,
@@ -67,6 +69,9 @@ def import_(
         list[Path] | None,
         typer.Option(help="A file that says when cameras recorded. Repeatable."),
     ] = None,
+    coverage_mapping: Annotated[
+        str, typer.Option("--coverage-map", metavar="FIELD=KEY,…", help="The same for coverage.")
+    ] = "",
     catalogue: Annotated[
         list[Path] | None, typer.Option(help="A site's names as TOML. Repeatable.")
     ] = None,
@@ -102,8 +107,10 @@ def import_(
 
     Bad rows are rejected one by one with their reason; what is sent again is a duplicate.
     """
-    kind = what[0] if len(what) > 1 and what[0] in KINDS else "rows"
-    names = what if kind == "rows" else what[1:]
+    names = what or []
+    kind = "rows"
+    if len(names) > 1 and names[0] in KINDS:
+        kind, *names = names
     urls = [name for name in names if name.startswith(("http://", "https://"))]
     order = Order(
         kind=kind,
@@ -112,6 +119,7 @@ def import_(
         coverage=tuple(coverage or ()),
         catalogue=tuple(catalogue or ()),
         mapping=mapping,
+        coverage_mapping=coverage_mapping,
         defaults=defaults,
         site=site,
         time_zone=time_zone,
@@ -137,6 +145,8 @@ def import_(
 def _check(order: Order, urls: int) -> None:
     """Says what cannot go together before anything is sent."""
     parse_zone(order.time_zone)
+    if not (order.paths or order.url or order.coverage or order.catalogue):
+        raise typer.BadParameter("nothing to import", param_hint="FILE")
     if urls and (order.kind != "frigate" or urls > 1 or order.paths):
         raise typer.BadParameter("an address is for `eps import frigate URL` alone")
     if order.kind == "frigate" and not order.site:
@@ -145,7 +155,7 @@ def _check(order: Order, urls: int) -> None:
         raise typer.BadParameter("`eps import meva` needs one folder")
     if order.follow and (order.rebase or order.kind == "meva"):
         raise typer.BadParameter("needs a source that grows, as it is", param_hint="--follow")
-    if order.follow and len(order.paths) > 1:
+    if order.follow and len(order.paths) != 1 and not order.url:
         raise typer.BadParameter("follows one file at a time", param_hint="--follow")
     if order.since and not order.url:
         raise typer.BadParameter("is for a Frigate address", param_hint="--since")

@@ -56,7 +56,7 @@ def meter() -> Generator[Meter]:
 
 def counts(now: counted.Progress) -> str:
     """What became of the rows so far; what is none is left out."""
-    parts = [f"{now.rows:,} rows"]
+    parts = [f"{now.rows:,} {'row' if now.rows == 1 else 'rows'}"]
     for name in ("created", "updated", "duplicates", "rejected", "dropped"):
         number = getattr(now, name)
         if number:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .session import USAGE, need_server_parts
+from .session import SERVICE_ERROR, USAGE, need_server_parts
 from .terminal import fail
 
 
@@ -44,8 +43,10 @@ def serve(
     try:
         from pydantic import ValidationError
 
-        from ..app import serve as run
+        from ..app import run
         from ..config import Settings
+        from ..domain.errors import ServiceError
+        from ..rpc.server import NotLoopbackError
     except ImportError as error:
         need_server_parts(error)
         raise
@@ -67,13 +68,9 @@ def serve(
             for one in error.errors()
         )
         fail(problems, USAGE)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run(settings))
-
-
-def _loop_factory() -> Any:
     try:
-        import uvloop
-    except ImportError:  # Windows
-        return None
-    return uvloop.new_event_loop
+        run(settings)
+    except NotLoopbackError as error:
+        fail(str(error), USAGE)
+    except (ServiceError, OSError) as error:  # a database that is away, no free port, no folder
+        fail(f"cannot start: {error}", SERVICE_ERROR)

@@ -36,12 +36,13 @@ def _recorded(folder: Path) -> str | None:
     if not isinstance(found, dict):
         return None
     record = cast("dict[str, Any]", found)
-    port, pid, host = record.get("grpc_port"), record.get("pid"), record.get("host")
-    if not isinstance(port, int) or not isinstance(pid, int) or not _alive(pid):
+    address, pid = record.get("address"), record.get("pid")
+    if not isinstance(address, str) or not isinstance(pid, int) or not _alive(pid):
         return None
-    if not isinstance(host, str) or host in ("", "0.0.0.0", "::"):  # noqa: S104
+    host, _, port = address.rpartition(":")
+    if host in ("", "0.0.0.0", "[::]"):  # noqa: S104 - it listens everywhere, so also here
         host = "127.0.0.1"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{host}:{port}"
 
 
 def _alive(pid: int) -> bool:

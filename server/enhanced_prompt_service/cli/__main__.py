@@ -1,0 +1,5 @@
+"""`python -m enhanced_prompt_service.cli`."""
+
+from . import main
+
+main()
