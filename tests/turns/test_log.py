@@ -276,14 +276,14 @@ async def test_a_gated_log_shows_readers_only_what_the_bus_has_accepted() -> Non
     log.append(STARTED)
     log.text("one")
     batch = await copier.take()
-    assert [sequence for sequence, _ in batch] == [1, 2]
+    assert [one.sequence for one in batch] == [1, 2]
     assert drain(reader) == []
     log.text("two")  # arrives during the round trip, and coalesces with what comes next
     log.text("three")
     copier.accepted(2)
     assert [f.sequence for f in drain(reader)] == [1, 2]
-    [(sequence, _)] = await copier.take()
-    assert sequence == 3
+    [entry] = await copier.take()
+    assert entry.sequence == 3
     copier.accepted(3)
     assert text_of(drain(reader)) == "twothree"
 
@@ -303,6 +303,6 @@ async def test_with_the_bus_gone_frames_go_out_unaccepted() -> None:
     reader = log.cursor()
     log.append(STARTED)
     assert drain(reader) == []
-    log.open_gate(gated=False)
+    log.set_gated(False)
     log.text("on")
     assert [f.sequence for f in drain(reader)] == [1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -504,3 +505,17 @@ async def test_cancelling_an_answered_turn_changes_nothing() -> None:
         await frames_of(attached)
         row = await turns.cancel(CALLER, attached.turn_id)
     assert row.state is TurnState.COMPLETED
+
+
+def test_no_field_of_a_request_is_forgotten_when_two_are_compared() -> None:
+    fields = {field.name for field in dataclasses.fields(TurnRequest)}
+    assert fields == {
+        "query",
+        "conversation_id",
+        "request_id",
+        "on_disconnect",
+        "filter",
+        "time_zone",
+        "as_of",
+        "model",
+    }

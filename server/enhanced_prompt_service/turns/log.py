@@ -20,6 +20,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from enhanced_prompt_service.domain.bus import LogEntry
 from enhanced_prompt_service.domain.turns import (
     CLOSING,
     KIND_OF,
@@ -48,14 +49,15 @@ class TakenFrame:
     `encoded` is made once for all readers and holds no `previous_sequence`, which is this
     reader's own: the sequence of the frame before it in this reader's view, 0 at the beginning.
     `sequence` is 0 for a frame that is no part of the log. `replayed` marks a stored answer that
-    stands for a log that is gone.
+    stands for a log that is gone. `payload` is None on frames of another process that close
+    nothing: they are passed on as bytes.
     """
 
     kind: FrameKind
     sequence: int
     previous_sequence: int
     encoded: bytes
-    payload: Payload
+    payload: Payload | None
     replayed: bool = False
 
     @property
@@ -152,6 +154,18 @@ class TurnLog:
         self._push(entry)
         self._open = entry
 
+    def mirror(self, entry: LogEntry, payload: Payload | None) -> None:
+        """Write a frame that another process encoded. `payload` only where a reader needs it.
+
+        Raises RuntimeError where it does not follow the newest frame.
+        """
+        if entry.sequence != self.last_sequence + 1:
+            raise RuntimeError(f"turn {self.turn_id}: frame {entry.sequence} leaves a gap")
+        copy = _Entry(FrameKind(entry.kind), payload, None)
+        copy.encoded = entry.encoded
+        self._push(copy)
+        self._account(len(entry.encoded))
+
     def abandon(self, error: TurnError) -> None:
         """The runner was lost (rule 10): readers get a closing frame that is no part of the log."""
         if not self.ended:
@@ -207,12 +221,9 @@ class TurnLog:
             raise RuntimeError("only a gated log is copied")
         return Copier(self)
 
-    def open_gate(self, *, gated: bool) -> None:
-        """Bus gone (`gated=False`): frames go out unaccepted. Back: gated from the next one on."""
+    def set_gated(self, gated: bool) -> None:
+        """Bus gone (False): frames go out unaccepted. Back (True): only accepted ones again."""
         self._gated = gated
-        if gated:
-            self._accepted = len(self._entries)
-            self._open = None
         self._wake()
 
     @property
@@ -224,7 +235,7 @@ class TurnLog:
         """Kind of the frame with this sequence."""
         return self._entries[sequence - 1].kind
 
-    def sealed(self, sequence: int) -> tuple[bytes, Payload]:
+    def sealed(self, sequence: int) -> tuple[bytes, Payload | None]:
         """Seal and encode the frame with this sequence: bytes and payload."""
         entry = self._entries[sequence - 1]
         if entry.encoded is None:
@@ -237,7 +248,6 @@ class TurnLog:
             frame = Frame(self.turn_id, self.attempt, sequence, entry.payload)
             entry.encoded = self._encode(frame)
             self._account(len(entry.encoded) * 2)
-        assert entry.payload is not None
         return entry.encoded, entry.payload
 
     def loss(self) -> tuple[bytes, Payload] | None:
@@ -348,21 +358,32 @@ class Copier:
         self._log = log
         self._copied = 0
 
-    async def take(self) -> list[tuple[int, bytes]]:
-        """All frames not yet copied, sealed: (sequence, bytes). Waits for at least one; an empty
-        list after the closing frame."""
+    async def take(self) -> list[LogEntry]:
+        """All frames not yet copied, sealed. Waits for at least one; empty after the last."""
         log = self._log
         while self._copied == log.last_sequence:
             if log.ended:
                 return []
             await log.wait_to_copy()
-        batch = [(n, log.sealed(n)[0]) for n in range(self._copied + 1, log.last_sequence + 1)]
+        batch = self._entries(self._copied + 1)
         self._copied = log.last_sequence
         return batch
+
+    def all(self) -> list[LogEntry]:
+        """All frames there are, sealed: for a bus that came back without its memory."""
+        self._copied = self._log.last_sequence
+        return self._entries(1)
 
     def accepted(self, sequence: int) -> None:
         """The bus holds all frames up to here."""
         self._log.accept(sequence)
+
+    def _entries(self, first: int) -> list[LogEntry]:
+        log = self._log
+        return [
+            LogEntry(n, log.kind_at(n).value, log.sealed(n)[0])
+            for n in range(first, log.last_sequence + 1)
+        ]
 
 
 def _completed(kinds: frozenset[FrameKind]) -> frozenset[FrameKind]:

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -39,8 +37,6 @@ from enhanced_prompt_service.domain.turns import (
 from .log import Cursor, Encode, TakenFrame, TurnLog
 from .runner import Attempt, RunnerParts, Stop
 from .shelf import Shelf
-
-_NOT_HASHED = ("request_id", "on_disconnect")  # `detail` is a view, and no part of a TurnRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,16 +395,19 @@ def stored_frame(row: TurnRow, encode: Encode) -> TakenFrame:
 
 def request_hash(request: TurnRequest) -> str:
     """SHA-256 over all that makes two requests the same one (rule 12): every field of the request
-    but request_id and on_disconnect."""
-    fields = asdict(request)
-    for name in _NOT_HASHED:
-        del fields[name]
-    text = json.dumps(fields, sort_keys=True, default=_plain, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    but request_id and on_disconnect.
 
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    Over the fields' `repr`, which is exact for what they hold (text, numbers, instants in UTC).
+    """
+    same = (
+        request.query,
+        request.conversation_id,
+        request.filter,
+        request.time_zone,
+        request.as_of,
+        request.model,
+    )
+    return hashlib.sha256(repr(same).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 __all__ = ["Attached", "StoredCursor", "Turns", "TurnsConfig", "request_hash", "stored_frame"]
