@@ -100,9 +100,7 @@ def cameras(
                 _state(one),
                 None if last is None else terminal.moment(last, zone),
                 f"{sum(kind.matches for kind in one.kinds):,}",
-                ", ".join(
-                    list(dict.fromkeys(kind.event_type for kind in one.kinds))[:_KINDS_SHOWN]
-                ),
+                ", ".join(islice(dict.fromkeys(kind.event_type for kind in one.kinds), 3)),
             )
         _show(found, "no cameras: nothing was imported yet")
 
