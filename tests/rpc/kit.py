@@ -160,6 +160,20 @@ def open_call(
     return multi(send(), timeout=timeout)
 
 
+def open_idle(channel: grpc.aio.Channel, kind: str, path: str | None = None) -> Any:
+    """Begin a call whose client stream stays open and says nothing: for handlers that refuse
+    without reading. (grpc.aio's client takes a message that crosses the status for an error.)"""
+    multi = caller(channel, kind, path)
+    if not kind.startswith("stream_"):
+        return multi(b"")
+
+    async def send() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    return multi(send())
+
+
 async def refused(awaitable: Awaitable[Any]) -> grpc.aio.AioRpcError:
     """The error that a call ends with."""
     try:

@@ -40,7 +40,7 @@ class Probe:
         self.began.set()
         try:
             if self.kind.startswith("stream_"):
-                request = await anext(request)
+                await anext(request, None)  # a cancel may look like the end of the requests
             return await self.step(call)
         finally:
             self.ended.set()
@@ -220,7 +220,7 @@ async def test_an_interceptor_may_refuse_with_the_exceptions_of_grpc_interceptor
         guard=kit.new_guard(kit.Log()),
         interceptors=[CallInterceptor(), Refusing(), CallInterceptor()],
     ) as channel:
-        error = await kit.refused(kit.finish(kit.open_call(channel, kind), kind))
+        error = await kit.refused(kit.finish(kit.open_idle(channel, kind), kind))
         await kit.gone()
     assert error.code() is grpc.StatusCode.UNAUTHENTICATED
     assert error.details() == "who are you?"
@@ -387,7 +387,7 @@ async def test_a_message_over_grpcs_own_limit_never_looks_like_a_whole_stream(ki
 async def test_an_unknown_method_is_unimplemented_with_a_reason() -> None:
     async with kit.serving([], guard=kit.new_guard(kit.Log())) as channel:
         for kind in kit.KINDS:
-            call = kit.open_call(channel, kind)
+            call = kit.open_idle(channel, kind)
             error = await kit.refused(kit.finish(call, kind))
             assert error.code() is grpc.StatusCode.UNIMPLEMENTED
             assert kit.reason(error) == "NOT_IMPLEMENTED_YET"

@@ -120,7 +120,7 @@ async def test_what_on_end_hears_is_what_the_handler_raised(kind: str) -> None:
         guard=kit.new_guard(kit.Log()),
         interceptors=[Hearing(), Hearing()],
     ) as channel:
-        await kit.refused(kit.finish(kit.open_call(channel, kind), kind))
+        await kit.refused(kit.finish(kit.open_idle(channel, kind), kind))
         await kit.gone()
     assert heard == [error, error]
 
@@ -183,7 +183,7 @@ async def test_an_error_carries_the_request_id_beside_its_details(kind: str) -> 
         guard=kit.new_guard(kit.Log()),
         interceptors=layers(kit.Log()),
     ) as channel:
-        error = await kit.refused(kit.finish(kit.open_call(channel, kind), kind))
+        error = await kit.refused(kit.finish(kit.open_idle(channel, kind), kind))
         await kit.gone()
     assert ("x-request-id", "made-1") in list(error.trailing_metadata())
     assert kit.reason(error) == "TURN_NOT_FOUND"
@@ -285,7 +285,7 @@ async def test_the_outcome_is_the_status_that_the_client_gets(
     async with kit.serving(
         [kit.method(kind, fail)], guard=kit.new_guard(log), interceptors=layers(log)
     ) as channel:
-        error = await kit.refused(kit.finish(kit.open_call(channel, kind), kind))
+        error = await kit.refused(kit.finish(kit.open_idle(channel, kind), kind))
         await kit.gone()
     (ended,) = log.named("ended")
     assert ended["outcome"] == outcome == error.code().name
@@ -301,7 +301,7 @@ async def test_a_foreign_abort_is_an_outcome_too(kind: str) -> None:
     async with kit.serving(
         [kit.method(kind, abort)], guard=kit.new_guard(log), interceptors=layers(log)
     ) as channel:
-        await kit.refused(kit.finish(kit.open_call(channel, kind), kind))
+        await kit.refused(kit.finish(kit.open_idle(channel, kind), kind))
         await kit.gone()
     assert log.named("ended")[0]["outcome"] == "FAILED_PRECONDITION"
 

@@ -36,6 +36,7 @@ from enhanced_prompt_service.rpc.server import (
 
 from . import kit
 
+REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
 Status = health_pb2.HealthCheckResponse
 
 
@@ -162,24 +163,13 @@ async def test_every_rpc_that_nobody_serves_is_unimplemented_with_a_reason_on_al
                     "_stream" if rpc.server_streaming else "_unary"
                 )
                 kinds.add(kind)
-                multi = kit.caller(channel, kind, f"/{service.full_name}/{rpc.name}")
-                error = await kit.refused(kit.finish(_open(multi, kind), kind))
+                call = kit.open_idle(channel, kind, f"/{service.full_name}/{rpc.name}")
+                error = await kit.refused(kit.finish(call, kind))
                 assert error.code() is grpc.StatusCode.UNIMPLEMENTED, rpc.full_name
                 assert kit.reason(error) == "NOT_IMPLEMENTED_YET"
                 assert f"{service.name}.{rpc.name}" in (error.details() or "")
         await kit.gone()
     assert {"unary_unary", "unary_stream", "stream_unary"} <= kinds
-
-
-def _open(multi: Any, kind: str) -> Any:
-    if not kind.startswith("stream_"):
-        return multi(b"")
-
-    async def nothing() -> AsyncIterator[bytes]:
-        for message in ():
-            yield message
-
-    return multi(nothing())
 
 
 # ---- health -------------------------------------------------------------------------------------
@@ -352,7 +342,8 @@ async def test_reflection_of_what_is_not_there_is_not_found(symbol: str) -> None
 
 async def test_reflection_can_be_switched_off() -> None:
     async with make(RpcOptions(port=0, reflection=False)) as server, connected(server) as channel:
-        error = await kit.refused(reflected(channel, list_services=""))
+        path = f"/{REFLECTION}/ServerReflectionInfo"
+        error = await kit.refused(kit.open_idle(channel, "stream_stream", path).read())
         await kit.gone()
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
