@@ -27,9 +27,7 @@ async def measure(plan: Plan) -> list[Figure]:
     for run in range(plan.runs):
         home = plan.work / f"ingest-{run}"
         async with (
-            serving(
-                ["-m", "tests.bench.servers.ours", "node"], {"EPS_HOME": str(home)}
-            ) as server,
+            serving(["-m", "tests.bench.servers.ours", "node"], {"EPS_HOME": str(home)}) as server,
             grpc.aio.insecure_channel(server.address, options=CHANNEL) as channel,
         ):
             await fill(channel, site_requests(plan.data), coverage_requests(plan.data))
