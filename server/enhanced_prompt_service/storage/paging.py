@@ -150,11 +150,14 @@ def _nearest(
     Hourly sums tell how far to look. A filter on kinds makes the index of time slow where matches
     are rare, and that of kinds where they are many.
     """
+    counted = branch.windows
     if position is not None:
         at = cast(int, position[0])
         beyond: Window = (at, None) if upwards else (None, at + 1)
         branch = replace(branch, windows=cut(branch.windows, beyond))
-    whole, _ = whole_hours(branch.windows)
+        # Rows of the position's own instant may have been on the page before: they do not count.
+        counted = cut(branch.windows, (at + 1, None) if upwards else (None, at))
+    whole, _ = whole_hours(counted)
     if not whole or not _narrows(chosen.selection):
         return branch, None
     exact = narrows_only_hours(chosen.selection)
