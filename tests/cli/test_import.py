@@ -5,11 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -203,6 +208,77 @@ def test_frigates_events_from_a_file(eps: Eps, client: Client, tmp_path: Path) -
     )
 
 
+def test_frigates_api_is_asked_once_where_nobody_follows_it(eps: Eps, client: Client) -> None:
+    found = [
+        {"id": "9.z", "camera": "porch", "label": "dog", "zones": ["step"], "data": {},
+         "start_time": AT.timestamp(), "end_time": AT.timestamp() + 3}
+    ]  # fmt: skip
+    asked: list[str] = []
+
+    class Frigate(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            answer = json.dumps(found).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Frigate) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            result = eps(
+                "import", "frigate", url, "--site", "cabin", "--since", "2018-03-15T00:00Z"
+            )
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert result.exit_code == 0, result.stderr
+    assert "1 created" in result.stdout
+    (event,) = client.list_events(sites=["cabin"])
+    assert (event.event_type, list(event.zones)) == ("dog_detected", ["step"])
+    assert asked[0].startswith("/api/events?")
+
+
+def test_a_frigate_that_is_away_is_an_error(eps: Eps, unused_tcp_port: int) -> None:
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    result = eps("import", "frigate", url, "--site", "cabin")
+    assert result.exit_code == 1
+    assert url in result.stderr
+
+
+def test_the_bar_is_for_terminals_alone(service: Service, client: Client, tmp_path: Path) -> None:
+    path = write(tmp_path / "events.jsonl", rows(20, "shown"))
+    terminal, other_end = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "enhanced_prompt_service.cli", "import", str(path), "--batch", "2"],
+        env={**os.environ, "EPS_SERVER": service.address, "EPS_HOME": str(tmp_path / "home"),
+             "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+        text=True,
+    ) as process:  # fmt: skip
+        os.close(other_end)
+        shown = b""
+        with suppress(OSError):  # how the end of a terminal reads on Linux
+            while piece := os.read(terminal, 65536):
+                shown += piece
+        assert process.stdout is not None
+        said = process.stdout.read()
+    os.close(terminal)
+    assert process.returncode == 0
+    assert b"\x1b[" in shown
+    assert b"events.jsonl" in shown
+    assert said == "events.jsonl: 20 rows · 20 created\n"
+    assert stored(client, "shown") == 20
+
+
 def test_the_published_form_of_meva_brings_its_own_catalogue(
     eps: Eps, client: Client, tmp_path: Path
 ) -> None:
@@ -291,8 +367,6 @@ def test_following_reads_what_is_added_until_it_is_told_to_end(
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Asks until it holds; the test's own time-out ends it otherwise."""
-    import time
-
     while not condition():
         time.sleep(0.02)
 

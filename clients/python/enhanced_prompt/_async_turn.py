@@ -44,7 +44,10 @@ class AsyncTurnStream:
         return self._frames
 
     async def close(self) -> None:
-        """Stop reading. Whether the turn goes on is what `on_disconnect` said. Idempotent."""
+        """Stop reading. Whether the turn goes on is what `on_disconnect` said. Idempotent.
+
+        For whoever reads: not while somebody else waits for the next frame.
+        """
         await self._frames.aclose()
 
     async def text(self) -> AsyncIterator[str]:

@@ -44,7 +44,10 @@ class TurnStream:
         return self._frames
 
     def close(self) -> None:
-        """Stop reading. Whether the turn goes on is what `on_disconnect` said. Idempotent."""
+        """Stop reading. Whether the turn goes on is what `on_disconnect` said. Idempotent.
+
+        For whoever reads: not while somebody else waits for the next frame.
+        """
         self._frames.close()
 
     def text(self) -> Iterator[str]:

@@ -36,7 +36,7 @@ from . import terminal
 from .importing import Order
 from .loops import run_until_stopped
 from .moments import parse_moment
-from .progress_bar import Meter, meter, summary
+from .progress_bar import Meter, Seen, meter, summary
 from .session import SERVICE_ERROR, USAGE, need_server_parts
 from .sink import ClientSink
 from .target import home
@@ -45,33 +45,36 @@ FOLDER = "imports"
 
 
 def run(client: Client, order: Order) -> None:
-    """Import, showing how far it is; raises the client's errors, ends the command at others."""
+    """Import, showing how far it is; says at the end, whichever it is, what became of the rows.
+
+    Raises the client's errors, and ends the command at those of files.
+    """
     sink = ClientSink(client)
     witness = Witness(home() / FOLDER / "witness.json", client)
     fresh = witness.gone()
     if fresh:
         terminal.note("the server no longer has what was imported before: beginning again")
-    with meter() as bar:
-        work = Run(
-            batch_size=order.batch,
-            checkpoints=Checkpoints(home() / FOLDER),
-            target=client.target,
-            restart=order.restart or fresh,
-            on_progress=bar,
-        )
-        try:
+    seen: Seen = {}
+    try:
+        with meter(seen) as bar:
+            work = Run(
+                batch_size=order.batch,
+                checkpoints=Checkpoints(home() / FOLDER),
+                target=client.target,
+                restart=order.restart or fresh,
+                on_progress=bar,
+            )
             run_until_stopped(_job(client, order, sink, work, bar))
-        except Unavailable as error:
-            if isinstance(error.__cause__, EnhancedPromptError):
-                raise error.__cause__ from None
-            raise
-        except (BadFile, BadRow) as error:
-            terminal.fail(str(error), SERVICE_ERROR)
-        finally:
-            witness.keep(sink.last_event_id)
-            done = list(bar.seen.values())
-    for one in done:
-        summary(one)
+    except Unavailable as error:
+        if isinstance(error.__cause__, EnhancedPromptError):
+            raise error.__cause__ from None
+        raise
+    except (BadFile, BadRow) as error:
+        terminal.fail(str(error), SERVICE_ERROR)
+    finally:
+        witness.keep(sink.last_event_id)
+        for one in seen.values():
+            summary(one)
 
 
 def _job(
@@ -142,7 +145,7 @@ async def _frigate_api(order: Order, sink: ClientSink, work: Run, clock: SiteClo
     except ImportError as error:
         need_server_parts(error)
         raise
-    options = FrigateOptions(order.site, order.url.rstrip("/"))
+    options = FrigateOptions(order.site, (order.clip_base or order.url).rstrip("/"))
     polling = PollOptions(batch_size=order.batch)
     since = parse_moment(order.since, "--since", order.time_zone, clock.now())
     if since is not None:
@@ -190,7 +193,7 @@ def _parsers(order: Order, sites: tuple[Site, ...]) -> tuple[Parser, Parser]:
             sites=sites,
             time_zone=order.time_zone or None,
             source=order.source,
-            derive_ids=order.make_ids,
+            derive_ids=order.derive_ids,
         )
         for_coverage = replace(options, mapping=parse_mapping(order.coverage_mapping))
     except ValueError as error:
@@ -199,7 +202,9 @@ def _parsers(order: Order, sites: tuple[Site, ...]) -> tuple[Parser, Parser]:
     if order.kind == "frigate":
         zones = {one.site_id: one.time_zone for one in sites}
         zone = zones.get(order.site) or order.time_zone or "UTC"
-        return frigate_parser(FrigateOptions(order.site), zone), coverage
+        return frigate_parser(
+            FrigateOptions(order.site, order.clip_base.rstrip("/")), zone
+        ), coverage
     return event_parser(options), coverage
 
 

@@ -31,7 +31,8 @@ class Order:
     site: str
     time_zone: str
     source: str
-    make_ids: bool
+    clip_base: str
+    derive_ids: bool
     rebase: bool
     follow: bool
     restart: bool
@@ -80,8 +81,12 @@ def import_(
         str, typer.Option(help="IANA zone of times without an offset, where the site has none.")
     ] = "",
     source: Annotated[str, typer.Option(help="What to note as the events' source.")] = "",
-    make_ids: Annotated[
-        bool, typer.Option("--make-ids", help="Make ids for rows without one, from their content.")
+    clip_base: Annotated[
+        str, typer.Option(metavar="URL", help="Where people reach Frigate, for clip addresses.")
+    ] = "",
+    derive_ids: Annotated[
+        bool,
+        typer.Option("--derive-ids", help="Make ids for rows without one, from their content."),
     ] = False,
     rebase: Annotated[
         bool,
@@ -124,7 +129,8 @@ def import_(
         site=site,
         time_zone=time_zone,
         source=source,
-        make_ids=make_ids,
+        clip_base=clip_base,
+        derive_ids=derive_ids,
         rebase=rebase,
         follow=follow,
         restart=restart,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -12,19 +13,20 @@ from ..sources import progress as counted
 from . import terminal
 
 _REJECTIONS_SHOWN = 10
+Seen: TypeAlias = dict[str, counted.Progress]
 
 
 class Meter:
-    """Shows counts as they change; `seen` keeps the newest of each file."""
+    """Shows counts as they change, and keeps the newest of each file in `seen`."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Progress, seen: Seen) -> None:
         self._bar = bar
         self._tasks: dict[str, int] = {}
-        self.seen: dict[str, counted.Progress] = {}
+        self._seen = seen
 
     def __call__(self, now: counted.Progress) -> None:
         """A batch was stored."""
-        self.seen[now.file] = now
+        self._seen[now.file] = now
         task = self._tasks.get(now.file)
         if task is None:
             name = terminal.clean(Path(now.file).name or now.file)
@@ -38,7 +40,7 @@ class Meter:
 
 
 @contextmanager
-def meter() -> Generator[Meter]:
+def meter(seen: Seen | None = None) -> Generator[Meter]:
     """A meter on standard error for as long as the block runs."""
     console = terminal.err()
     with Progress(
@@ -51,7 +53,7 @@ def meter() -> Generator[Meter]:
         transient=True,
         disable=not console.is_terminal,
     ) as bar:
-        yield Meter(bar)
+        yield Meter(bar, {} if seen is None else seen)
 
 
 def counts(now: counted.Progress) -> str:
