@@ -6,10 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from enhanced_prompt_service.domain.errors import Unavailable
 from enhanced_prompt_service.sources.backoff import Backoff
@@ -161,6 +167,65 @@ async def test_while_the_sink_is_away_the_batch_is_kept(path: Path) -> None:
         await follow(path, sink, PARSER, run, wait=script, backoff=Backoff(first_s=1))
     assert list(sink.events) == ["a", "b"]
     assert progresses == [(2, 1), (3, 1)]
+
+
+WRITES = st.lists(
+    st.tuples(st.sampled_from(["append", "rotate", "truncate", "stop"]), st.integers(0, 3)),
+    max_size=12,
+)
+
+
+@given(WRITES, st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60)
+async def test_whatever_happens_to_the_file_every_whole_line_is_read_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int]], dice: random.Random
+) -> None:
+    folder = tmp_path_factory.mktemp("follow")
+    path = folder / "events.jsonl"
+    path.touch()
+    written: list[str] = []
+    rest = ""
+
+    def more(number: int) -> None:
+        """Add lines, in pieces that end anywhere."""
+        nonlocal rest
+        names = [f"e{len(written) + one}" for one in range(number)]
+        written.extend(names)
+        text = rest + "".join(map(line, names))
+        cut = dice.randint(0, len(text))
+        append(path, text[:cut])
+        rest = text[cut:]
+
+    def whole() -> None:
+        nonlocal rest
+        append(path, rest)
+        rest = ""
+
+    def rotate() -> None:
+        whole()
+        path.rename(folder / f"old.{len(list(folder.iterdir()))}")
+        path.touch()
+
+    def truncate() -> None:
+        os.truncate(path, 0)
+
+    sink = MemorySink()
+    run = Run(batch_size=2, checkpoints=Checkpoints(folder / "imports"))
+    steps: list[Callable[[], object]] = []
+    for action, number in writes:
+        if action == "append":
+            steps.append(partial(more, number))
+        elif action == "rotate":
+            steps.append(rotate)
+        elif action == "truncate":
+            # What was written must have been read by then: else it is gone for everyone.
+            steps += [whole, truncate]
+        else:
+            await run_script(path, sink, Script(*steps, whole), run)
+            steps = []
+    await run_script(path, sink, Script(*steps, whole), run)
+    assert list(sink.events) == written
+    assert sum(sink.batches) == len(written)
 
 
 def is_open(path: Path) -> bool:

@@ -163,17 +163,20 @@ def test_what_a_csv_writer_writes_is_read_again(
 
 def test_a_record_of_several_lines_counts_all_of_them(tmp_path: Path) -> None:
     path = tmp_path / "e.csv"
-    path.write_text('id,text\n1,"one\ntwo"\n2,6" pipe\n3,"he said ""hi"""\n4,x,y\n5,last')
+    path.write_text(
+        'id,text\n1,"one\ntwo"\n2,6" pipe\n3,8" pipe\n4,"he said ""hi"""\n5,x,y\n6,last'
+    )
     found = entries(path)
     assert [(one.line, one.row) for one in found] == [
         (2, {"id": "1", "text": "one\ntwo"}),
         (4, {"id": "2", "text": '6" pipe'}),
-        (5, {"id": "3", "text": 'he said "hi"'}),
-        (6, None),
-        (7, {"id": "5", "text": "last"}),
+        (5, {"id": "3", "text": '8" pipe'}),
+        (6, {"id": "4", "text": 'he said "hi"'}),
+        (7, None),
+        (8, {"id": "6", "text": "last"}),
     ]
-    assert found[3].problem is not None
-    assert "3 cells where the header has 2" in found[3].problem.reason
+    assert found[4].problem is not None
+    assert "3 cells where the header has 2" in found[4].problem.reason
 
 
 def test_a_quote_that_never_closes_costs_its_own_line_only(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from enhanced_prompt_service.domain.catalogue import Site
 from enhanced_prompt_service.domain.events import Coverage, CoverageState, Event
+from enhanced_prompt_service.sources.event_reader import EventReader
 from enhanced_prompt_service.sources.rows import (
     BadRow,
     CoverageReader,
-    EventReader,
     Row,
     RowOptions,
     parse_mapping,

@@ -9,9 +9,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from ..domain.events import Coverage, Event
+from .event_reader import EventReader
 from .frigate import FrigateOptions, frigate_event
 from .rebase import Zones
-from .rows import CoverageReader, EventReader, Row, RowOptions
+from .rows import CoverageReader, Row, RowOptions
 
 Item = Event | Coverage
 

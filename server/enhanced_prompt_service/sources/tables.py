@@ -119,8 +119,6 @@ def identity(path: Path, position: int) -> str:
             if stream is not raw or _first_byte(stream) == b"[":
                 stat = path.stat()
                 return f"whole:{stat.st_size}:{stat.st_mtime_ns}"
-            if path.stat().st_size < position:
-                return ""
             digest = hashlib.blake2b(digest_size=16)
             for start, end in ((0, min(_EDGE, position)), (max(position - _EDGE, 0), position)):
                 stream.seek(start)

@@ -15,6 +15,7 @@ from .generator import LONGEST_EVENT, SimulatedSite
 COVERAGE_EVERY = timedelta(seconds=30)
 MAX_BATCH = 500
 _LONGEST_STEP = timedelta(hours=6)
+_SHORTEST_WAIT = timedelta(milliseconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ async def live(
                 coverage = ()
             done = until
         due = _next_change(site, done, done + COVERAGE_EVERY)
-        await wait(max((due - clock.now()).total_seconds(), 0.01))
+        await wait(min(max(due - clock.now(), _SHORTEST_WAIT), COVERAGE_EVERY).total_seconds())
 
 
 def changes(site: SimulatedSite, window: Interval) -> list[Event]:

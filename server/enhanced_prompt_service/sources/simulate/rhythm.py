@@ -7,11 +7,14 @@ promises to keep between versions, so that a seed means the same site everywhere
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Sequence
+from statistics import NormalDist
 
 # Monday to Sunday, for what follows office work.
 OFFICE_WEEK = (1.0, 1.06, 1.08, 1.03, 0.83)
+_LEAST = 1e-290
 
 
 def derived(*parts: object) -> random.Random:
@@ -64,7 +67,11 @@ def negative_binomial(uniform: float, mean: float, phi: float) -> int:
         probability = (1 + phi * mean) ** -size
     else:
         size, odds = 0.0, mean
-        probability = 2.718281828459045**-mean
+        probability = math.exp(-mean)
+    if probability < _LEAST:  # a mean so large that the normal distribution is as good
+        spread = math.sqrt(mean + phi * mean**2)
+        deviation = NormalDist().inv_cdf(min(max(uniform, 1e-9), 1 - 1e-9))
+        return max(round(mean + spread * deviation), 0)
     cumulated, count = probability, 0
     limit = int(20 + mean * 60)
     while cumulated < uniform and count < limit:
