@@ -48,7 +48,7 @@ class MemoryTurnStore:
                 caller.user,
                 fields["request_id"],
             )
-            if same:
+            if same and row.request_id:
                 if row.request_hash != fields["request_hash"]:
                     raise Conflict("reused", reason=Reason.REQUEST_ID_REUSED)
                 if row.state is TurnState.FAILED and row.error and row.error.retryable:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Insert,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    func,
+    select,
+)
 
 from ..domain.answers import PromptResponse, Usage
 from ..domain.errors import Conflict, NotFound, Reason
@@ -44,7 +54,6 @@ def begin(
         if known is not None:
             return _join(session, caller, known, request_hash, runner)
     number = _next_number(session, caller, conversation_id, query, now)
-    _refuse_second(session, caller, conversation_id)
     row = TurnRow(
         turn_id=turn_id,
         tenant=caller.tenant,
@@ -60,25 +69,40 @@ def begin(
         query=query,
         created_at=now,
     )
-    session.execute(
-        turns.insert().values(
-            tenant=caller.tenant,
-            turn_id=turn_id,
-            user_id=caller.user,
-            conversation_id=conversation_id,
-            conversation_turn=number,
-            message_id=message_id,
-            request_id=request_id,
-            request_key=request_id or None,
-            request_hash=request_hash,
-            attempt=1,
-            runner=runner,
-            state=_RUNNING,
-            query=codec.dump(query),
-            created_us=to_us(now),
-        )
-    )
+    if not _insert(session, row):
+        _refuse_second(session, caller, conversation_id)
+        raise AssertionError("a new turn was refused, and no other runs")
     return row
+
+
+def _insert(session: Session, row: TurnRow) -> bool:
+    """Insert a running turn; False where the conversation has another one."""
+
+    def build() -> Insert:
+        return (
+            dialects.insert(session, turns)
+            .values({name: bindparam(name, None) for name in values})
+            .on_conflict_do_nothing()
+            .returning(turns.c.turn_id)
+        )
+
+    values = {
+        "tenant": row.tenant,
+        "turn_id": row.turn_id,
+        "user_id": row.user,
+        "conversation_id": row.conversation_id,
+        "conversation_turn": row.conversation_turn,
+        "message_id": row.message_id,
+        "request_id": row.request_id,
+        "request_key": row.request_id or None,
+        "request_hash": row.request_hash,
+        "attempt": row.attempt,
+        "runner": row.runner,
+        "state": row.state.value,
+        "query": codec.dump(row.query),
+        "created_us": to_us(row.created_at),
+    }
+    return session.run("insert turn", build, values).one_or_none() is not None
 
 
 def _known_request(
@@ -143,33 +167,36 @@ def _lock_conversation(session: Session, caller: Caller, conversation_id: str) -
 def _next_number(
     session: Session, caller: Caller, conversation_id: str, query: str, now: datetime
 ) -> int:
-    last = _lock_conversation(session, caller, conversation_id)
-    if last is None:
-        session.execute(
+    """The next number of a conversation, which is made where it is missing; others wait."""
+
+    def build() -> Insert:
+        row = conversations.c
+        return (
             dialects.insert(session, conversations)
-            .values(
-                tenant=caller.tenant,
-                user_id=caller.user,
-                conversation_id=conversation_id,
-                title=storable(" ".join(query.split())[:_TITLE]),
-                created_us=to_us(now),
-                last_activity_us=to_us(now),
-                last_turn=0,
-                stored_turns=0,
+            .values({name: bindparam(name, None) for name in values})
+            .on_conflict_do_update(
+                index_elements=[row.tenant, row.user_id, row.conversation_id],
+                set_={
+                    "last_turn": row.last_turn + 1,
+                    "last_activity_us": dialects.greatest(
+                        session, row.last_activity_us, bindparam("now_us", None, BigInteger)
+                    ),
+                },
             )
-            .on_conflict_do_nothing()
+            .returning(row.last_turn)
         )
-        last = _lock_conversation(session, caller, conversation_id) or 0
-    row = conversations.c
-    session.execute(
-        conversations.update()
-        .where(*_conversation(caller, conversation_id))
-        .values(
-            last_turn=last + 1,
-            last_activity_us=dialects.greatest(session, row.last_activity_us, to_us(now)),
-        )
-    )
-    return last + 1
+
+    values = {
+        "tenant": caller.tenant,
+        "user_id": caller.user,
+        "conversation_id": conversation_id,
+        "title": storable(" ".join(query.split())[:_TITLE]),
+        "created_us": to_us(now),
+        "last_activity_us": to_us(now),
+        "last_turn": 1,
+        "stored_turns": 0,
+    }
+    return session.run("next turn number", build, values | {"now_us": to_us(now)}).scalar_one()
 
 
 def _refuse_second(session: Session, caller: Caller, conversation_id: str) -> None:
@@ -204,36 +231,73 @@ def finish(
     """Close a running attempt; False when it is not running any more."""
     if usage is None and response is not None:
         usage = response.usage
-    closed = session.execute(
-        turns.update()
-        .where(
-            turns.c.tenant == caller.tenant,
-            turns.c.turn_id == turn_id,
-            turns.c.user_id == caller.user,
-            turns.c.attempt == attempt,
-            turns.c.state == _RUNNING,
-        )
-        .values(
-            state=state.value,
-            ended_us=to_us(now),
-            response=None if response is None else codec.dump_response(response),
-            error=None if error is None else codec.dump_error(error),
-            usage=None if usage is None else codec.dump_usage(usage),
-        )
-        .returning(turns.c.conversation_id)
-    ).scalar_one_or_none()
+    values = {
+        "of_tenant": caller.tenant,
+        "of_turn": turn_id,
+        "of_user": caller.user,
+        "of_attempt": attempt,
+        "was": _RUNNING,
+        "state": state.value,
+        "ended_us": to_us(now),
+        "response": None if response is None else codec.dump_response(response),
+        "error": None if error is None else codec.dump_error(error),
+        "usage": None if usage is None else codec.dump_usage(usage),
+    }
+    closed = session.run("close turn", _closing, values).scalar_one_or_none()
     if closed is None:
         return False
-    row = conversations.c
-    session.execute(
-        conversations.update()
-        .where(*_conversation(caller, closed))
-        .values(
-            last_activity_us=dialects.greatest(session, row.last_activity_us, to_us(now)),
-            stored_turns=row.stored_turns + (0 if response is None else 1),
-        )
-    )
+    _count_closed(session, caller, closed, now, stored=response is not None)
     return True
+
+
+def _closing() -> Update:
+    return (
+        turns.update()
+        .where(
+            turns.c.tenant == bindparam("of_tenant", None),
+            turns.c.turn_id == bindparam("of_turn", None),
+            turns.c.user_id == bindparam("of_user", None),
+            turns.c.attempt == bindparam("of_attempt", None),
+            turns.c.state == bindparam("was", None),
+        )
+        .values(
+            {
+                name: bindparam(name, None)
+                for name in ("state", "ended_us", "response", "error", "usage")
+            }
+        )
+        .returning(turns.c.conversation_id)
+    )
+
+
+def _count_closed(
+    session: Session, caller: Caller, conversation_id: str, now: datetime, *, stored: bool
+) -> None:
+    def build() -> Update:
+        row = conversations.c
+        return (
+            conversations.update()
+            .where(
+                row.tenant == bindparam("of_tenant", None),
+                row.user_id == bindparam("of_user", None),
+                row.conversation_id == bindparam("of_conversation", None),
+            )
+            .values(
+                last_activity_us=dialects.greatest(
+                    session, row.last_activity_us, bindparam("now_us", None, BigInteger)
+                ),
+                stored_turns=row.stored_turns + bindparam("stored", None, BigInteger),
+            )
+        )
+
+    values = {
+        "of_tenant": caller.tenant,
+        "of_user": caller.user,
+        "of_conversation": conversation_id,
+        "now_us": to_us(now),
+        "stored": int(stored),
+    }
+    session.run("count closed turn", build, values)
 
 
 def get(session: Session, caller: Caller, turn_id: str) -> TurnRow:

@@ -178,7 +178,7 @@ class Turns:
             turn_id=turn_id,
             conversation_id=request.conversation_id or self._new_id("conv"),
             message_id=request.request_id or self._new_id("msg"),
-            request_id=request.request_id or turn_id,
+            request_id=request.request_id,
             request_hash=request_hash(request),
             query=request.query,
             runner=runner,
