@@ -18,7 +18,7 @@ from pathlib import Path
 import uvloop
 
 from enhanced_prompt_service import logs
-from enhanced_prompt_service.app import WarmAgent, create_app, grounded_agent
+from enhanced_prompt_service.app import WarmAgent, create_app, grounded_agent, settle
 from enhanced_prompt_service.config import Settings
 from enhanced_prompt_service.storage import Stores
 
@@ -40,6 +40,7 @@ async def main(agent: str, pause_s: float) -> None:
         settings = Settings(home=home, port=0, drain_s=0.5)
         logs.configure(settings.log_level, settings.log_format)
         async with create_app(settings, make_agent=make_agent) as app:
+            settle()
             print("LISTENING", app.port, flush=True)
             await stop.wait()
 
