@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from enhanced_prompt_service.domain.clock import FixedClock
-from enhanced_prompt_service.domain.errors import Unavailable
 from enhanced_prompt_service.domain.events import CoverageState, Event
 from enhanced_prompt_service.domain.times import Interval, union
-from enhanced_prompt_service.sources.backoff import Backoff
-from enhanced_prompt_service.sources.checkpoints import Checkpoints
-from enhanced_prompt_service.sources.files import Run
-from enhanced_prompt_service.sources.simulate import LiveBatch, SimulatedSite, fill, go_on, live
+from enhanced_prompt_service.sources.simulate import LiveBatch, SimulatedSite, live
 from enhanced_prompt_service.sources.simulate.live import COVERAGE_EVERY, MAX_BATCH
 
-from ..helpers import MemorySink, Stop
+from ..helpers import Stop
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -119,69 +112,28 @@ async def test_a_clock_that_is_set_back_repeats_nothing() -> None:
     assert len(set(got)) == len(got) > 10
 
 
-# ---- into a sink --------------------------------------------------------------------------------
+async def test_history_and_life_from_there_are_one_past() -> None:
+    site = SimulatedSite(1)
+    start, end = NOON - timedelta(days=2), NOON + timedelta(minutes=30)
+    stored = {one.event_id: one for one in site.events(Interval(start, NOON), as_of=NOON)}
+    for batch in await collect(site, Passing(NOON, end), NOON):
+        stored |= {one.event_id: one for one in batch.events}
+    expected = site.events(Interval(start, end), as_of=end)
+    assert stored == {one.event_id: one for one in expected}
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(checkpoints=Checkpoints(tmp_path / "imports"))
-
-
-async def test_history_is_filled_and_life_goes_on_from_there(run: Run) -> None:
-    site, sink = SimulatedSite(1), MemorySink()
-    progress = await fill(site, sink, NOON, run, weeks=1)
-    assert progress.rows == progress.created == len(sink.events) > 3_000
-    assert sink.sites == [site.site()]
-    assert max(sink.batches) <= 500
-    time = Passing(NOON, NOON + timedelta(minutes=30))
-    with pytest.raises(Stop):
-        await go_on(site, sink, time.clock, NOON, run, wait=time.wait)
-    window = Interval(NOON - timedelta(weeks=1), time.end)
-    assert sink.events == {one.event_id: one for one in site.events(window, as_of=time.end)}
-
-
-async def test_a_later_start_sends_only_what_is_missing(run: Run) -> None:
-    site, sink = SimulatedSite(1), MemorySink()
-    await fill(site, sink, NOON, run, weeks=1)
-    later = NOON + timedelta(days=1)
-    again = await fill(site, sink, later, run, weeks=1)
-    assert again.duplicates < 300 < again.created
-    window = Interval(NOON - timedelta(weeks=1), later)
-    assert sink.events == {one.event_id: one for one in site.events(window, as_of=later)}
-    third = await fill(site, sink, later, run, weeks=1)
-    assert (third.created, third.updated) == (0, 0)
-
-
-async def test_without_notes_a_later_start_makes_duplicates_and_nothing_else() -> None:
-    site, sink = SimulatedSite(1), MemorySink()
-    await fill(site, sink, NOON, weeks=1)
-    known = set(sink.events)
-    again = await fill(site, sink, NOON + timedelta(hours=2), weeks=1)
-    assert again.duplicates > 3_000
-    fresh = set(sink.events) - known
-    assert again.created == len(fresh)
-    assert all(sink.events[one].start_time >= NOON for one in fresh)
-
-
-@pytest.mark.parametrize("other", ["target", "seed", "weeks", "restart"])
-async def test_notes_hold_only_for_what_they_were_made_for(run: Run, other: str) -> None:
-    sink = MemorySink()
-    await fill(SimulatedSite(1), sink, NOON, run, weeks=1)
-    weeks, seed = (2 if other == "weeks" else 1), (2 if other == "seed" else 1)
-    target = "elsewhere" if other == "target" else ""
-    again = Run(checkpoints=run.checkpoints, target=target, restart=other == "restart")
-    progress = await fill(SimulatedSite(seed), MemorySink(), NOON, again, weeks=weeks)
-    assert progress.created > 3_000
-
-
-async def test_while_the_sink_is_away_a_live_batch_is_kept(run: Run) -> None:
-    site, sink = SimulatedSite(1), MemorySink()
-    failures = iter([Unavailable("gone")] * 3)
-    sink.fail = lambda batch: next(failures, None)
-    time = Passing(NOON, NOON + timedelta(minutes=10))
-    with pytest.raises(Stop):
-        await go_on(site, sink, time.clock, NOON, run, wait=time.wait, backoff=Backoff(first_s=1))
-    assert next(failures, None) is None
-    window = Interval(NOON, time.end)
-    expected = {one.event_id for one in site.events(window)}
-    assert expected <= set(sink.events)
+async def test_a_later_start_makes_the_same_events_with_the_same_ids() -> None:
+    first = {
+        one.event_id: one
+        for one in SimulatedSite(1).events(Interval(NOON - timedelta(weeks=1), NOON))
+    }
+    later = NOON + timedelta(days=2, hours=5)
+    again = {
+        one.event_id: one
+        for one in SimulatedSite(1).events(Interval(later - timedelta(weeks=1), later))
+    }
+    both = first.keys() & again.keys()
+    assert len(both) > 1_000
+    assert all(first[one] == again[one] for one in both)
+    start = later - timedelta(weeks=1)
+    assert {one for one, event in first.items() if event.start_time >= start} == both

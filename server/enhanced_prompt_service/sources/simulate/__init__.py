@@ -7,24 +7,19 @@
     incidents   what may go wrong on purpose, with its truth
     generator   `SimulatedSite`: all of it put together, by local day
     live        the same events as the clock passes
-    feed        sends them to a sink
 
 Everything is a function of (seed, camera, local hour): a later start makes the same events with
 the same ids, whatever window is asked for.
 """
 
-from .feed import WEEKS, fill, go_on
 from .generator import SimulatedSite
 from .incidents import Incident, IncidentKind
 from .live import LiveBatch, live
 
 __all__ = [
-    "WEEKS",
     "Incident",
     "IncidentKind",
     "LiveBatch",
     "SimulatedSite",
-    "fill",
-    "go_on",
     "live",
 ]
