@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from enhanced_prompt import Client, HealthStatus, __version__
+from enhanced_prompt import __version__
 from enhanced_prompt_service.cli.app import app
 
 from .conftest import Eps, Service
-from .test_import import wait_for
 
 # What a plain install does not have. (Pydantic it has: typer brings it.)
 PLAIN = """
@@ -100,25 +98,3 @@ def test_settings_that_do_not_fit_are_named(
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
-
-
-def test_serve_answers_says_where_it_is_and_ends_on_sigterm(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with subprocess.Popen(
-        [sys.executable, "-m", "enhanced_prompt_service.cli", "serve", "--port", "0"],
-        env={**os.environ, "EPS_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        record = home / "server.json"
-        wait_for(lambda: record.exists() or process.poll() is not None)
-        assert process.poll() is None, process.communicate()
-        with Client(json.loads(record.read_text())["address"]) as client:
-            assert client.health() is HealthStatus.SERVING
-        found = CliRunner().invoke(app, ["health"], env={"EPS_HOME": str(home), "EPS_SERVER": None})
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert found.exit_code == 0
-    assert process.returncode == 0
-    assert not record.exists()
