@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 
-from enhanced_prompt_service.domain.answers import CoverageReport, QuestionType
+from enhanced_prompt_service.domain.answers import (
+    CoverageReport,
+    Evidence,
+    Interpretation,
+    QuestionType,
+)
 from enhanced_prompt_service.domain.events import (
     Coverage,
-    Event,
     GroupBy,
     GroupRow,
     Selection,
@@ -19,27 +22,11 @@ from enhanced_prompt_service.domain.events import (
 from enhanced_prompt_service.domain.times import Interval, RecurringMask
 
 from .index import Index
+from .intents import Aspect
+from .kinds import Pair
+from .question import Threshold
 
-
-class Aspect(StrEnum):
-    """Which side of its question type is asked for."""
-
-    NONE = ""
-    FIRST = "first"  # when: the first one; rank: the most
-    LAST = "last"  # when: the last one; rank: the least
-    QUIET = "quiet"  # rank: which ones saw nothing
-    LONGEST = "longest"
-    SHORTEST = "shortest"
-    MEAN = "mean"
-    THRESHOLD = "threshold"
-    CAMERAS = "cameras"  # health: what there is
-    STATES = "states"  # health: what records now
-    DETECTS = "detects"  # health: what can be seen
-    SITES = "sites"
-    ZONES = "zones"
-    RECORDED = "recorded"  # health: when footage exists
-    ONE_EVENT = "one_event"  # follow-up: more about one piece of evidence
-    CLIPS = "clips"
+STRICTLY = 1e-6  # durations are kept in microseconds: "over 5 minutes" begins one beyond them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +35,10 @@ class Query:
 
     `windows` are disjoint and sorted, already cut at `now`; empty is all that was recorded up to
     `now`. `mask` holds in the local time of each event's site. `None` in a set narrows nothing.
-    `other` is the second side of a comparison. `notice` is the whole text of a clarification or
-    refusal and `choices` its complete follow-up questions. Fields that only colour the wording
-    take no part in equality: the same question in other words is the same Query.
+    `nothing` says why no event can match, "" otherwise. `other` is the second window of a
+    comparison. `notice` is the whole text of a clarification or refusal and `choices` its complete
+    follow-up questions. Fields that only colour the wording take no part in equality: the same
+    question in other words is the same Query.
     """
 
     question_type: QuestionType
@@ -67,23 +55,24 @@ class Query:
     type_or_label: bool = False
     text: str = ""
     min_confidence: float | None = None
-    min_duration_s: float | None = None
-    max_duration_s: float | None = None
-    threshold_s: float | None = None
+    threshold: Threshold | None = None
     group_by: GroupBy | None = None
-    order: str = ""
     limit: int = 0
     event_id: str = ""
-    other: Query | None = None
+    other: Interval | None = None
+    nothing: str = ""
     notice: str = ""
     choices: tuple[str, ...] = ()
-    subject: str = field(default="", compare=False)  # "person" → "person events"
-    text_required: bool = field(default=False, compare=False)
+    index: Index | None = field(default=None, compare=False, repr=False)
+    subject: str = field(default="", compare=False)
+    groups: tuple[tuple[str, frozenset[Pair]], ...] = field(default=(), compare=False)
     moment: datetime | None = field(default=None, compare=False)
-    grain: str = field(default="", compare=False)
+    unsure_words: tuple[str, ...] = field(default=(), compare=False)
     certainty: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
     assumptions: tuple[str, ...] = field(default=(), compare=False)
-    index: Index | None = field(default=None, compare=False, repr=False)
+    interpretation: Interpretation = field(
+        default=Interpretation(QuestionType.CLARIFY), compare=False, repr=False
+    )
 
     @property
     def time_range(self) -> Interval | None:
@@ -95,10 +84,25 @@ class Query:
     @property
     def settled(self) -> bool:
         """Whether understanding alone answers it: a clarification or a refusal."""
-        return self.question_type in (QuestionType.CLARIFY, QuestionType.REFUSE)
+        return bool(self.notice) and not self.unsure_words
+
+    @property
+    def known_index(self) -> Index:
+        """The index that it was understood with."""
+        assert self.index is not None
+        return self.index
 
     def selection(self) -> Selection:
         """The events that match."""
+        shortest, longest = None, None
+        if self.threshold is not None:
+            match self.threshold.kind:
+                case "under":
+                    longest = self.threshold.seconds - STRICTLY
+                case "over":
+                    shortest = self.threshold.seconds + STRICTLY
+                case _:
+                    shortest = self.threshold.seconds
         return Selection(
             windows=self.windows,
             mask=self.mask,
@@ -110,43 +114,73 @@ class Query:
             type_or_label=self.type_or_label,
             text=self.text,
             min_confidence=self.min_confidence,
-            min_duration_s=self.min_duration_s,
-            max_duration_s=self.max_duration_s,
+            min_duration_s=shortest,
+            max_duration_s=longest,
             as_of=self.now,
         )
 
-    def ongoing_selection(self) -> Selection | None:
+    def ongoing(self) -> Selection | None:
         """What had begun before the first window and still went on at its start."""
-        if not self.windows:
+        if not self.windows or self.mask is not None:
             return None
-        return replace(self.selection(), windows=(), mask=None, ongoing_at=self.windows[0].start)
+        return replace(self.selection(), windows=(), ongoing_at=self.windows[0].start)
 
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What storage said about a Query. Counts are over all that matches, events are a page."""
-
-    totals: Totals
-    other_totals: Totals | None = None
-    groups: Mapping[GroupBy, tuple[GroupRow, ...]] = field(
-        default_factory=dict[GroupBy, tuple[GroupRow, ...]]
-    )
-    evidence: tuple[Event, ...] = ()
-    first: Event | None = None
-    last: Event | None = None
-    longest: Event | None = None
-    ongoing: int = 0
-    ongoing_evidence: tuple[Event, ...] = ()
-    coverage: CoverageReport | None = None
-    other_coverage: CoverageReport | None = None
-    recorded_by_camera: Mapping[str, float] = field(default_factory=dict[str, float])
-    elsewhere: tuple[Interval, ...] = ()  # nearest recorded windows, where none was in this one
-    states: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
-    known: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
-    text_occurs: bool = True  # whether the free text fits anything at all, whenever
+    def describe(self) -> str:
+        """One line about what will be looked up."""
+        parts = [self.question_type.value]
+        for name, values in (
+            ("cameras", self.cameras),
+            ("sites", self.sites),
+            ("zones", self.zones),
+            ("types", self.event_types),
+            ("labels", self.labels),
+        ):
+            if values:
+                parts.append(f"{name}={','.join(sorted(values))}")
+        if self.text:
+            parts.append(f"text={self.text}")
+        window = self.time_range
+        if window is not None:
+            parts.append(f"{window.start:%Y-%m-%dT%H:%M:%SZ}/{window.end:%Y-%m-%dT%H:%M:%SZ}")
+        return " ".join(parts)
 
 
 NO_TOTALS = Totals(
     matches=0, participants=0, mean_confidence=None, first_start=None, last_start=None
 )
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What storage said about a Query. Counts are over all that matches, evidence is a page."""
+
+    totals: Totals = NO_TOTALS
+    other_totals: Totals | None = None
+    groups: Mapping[tuple[GroupBy, ...], tuple[GroupRow, ...]] = field(
+        default_factory=dict[tuple[GroupBy, ...], tuple[GroupRow, ...]]
+    )
+    evidence: tuple[Evidence, ...] = ()
+    first: Evidence | None = None
+    last: Evidence | None = None
+    longest: Evidence | None = None
+    ongoing: int = 0
+    ongoing_evidence: tuple[Evidence, ...] = ()
+    coverage: CoverageReport | None = None
+    other_coverage: CoverageReport | None = None
+    recorded_by_camera: Mapping[str, float] = field(default_factory=dict[str, float])
+    asked_cameras: Mapping[str, str] = field(default_factory=dict[str, str])  # id to site
+    known: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
+    elsewhere: tuple[Interval, ...] = ()  # nearest recorded spans, where none was in the window
+    states: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
+    missing_words: tuple[str, ...] = ()  # of the searched text, those that occur in no event
+    loose: bool = False  # no event has all words of the text, only some
+    confidences: tuple[float | None, ...] = ()  # of the evidence, as the source gave them
+
+    @property
+    def total_matches(self) -> int:
+        """All that matches."""
+        return self.totals.matches
+
+    def describe(self) -> str:
+        """One line about what was found."""
+        return f"{self.totals.matches:,} events match; {len(self.evidence)} shown"

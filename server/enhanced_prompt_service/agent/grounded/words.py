@@ -160,3 +160,8 @@ def name_words(name: str) -> tuple[str, ...]:
         elif token.kind is Kind.WORD:
             words.append(stem(token.text))
     return tuple(words)
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())

@@ -153,3 +153,9 @@ FUZZY: Final = tuple(
         | {"weekday", "weekdays", "minutes", "overnight", "tonight"}
     )
 )
+
+TIME_WORDS: Final = frozenset(
+    {*UNITS, *WEEKDAYS, *PLURAL_WEEKDAYS, *MONTHS, *PARTS, *NUMBERS, *ORDINALS, *LEAD, *TO, *AROUND}
+    | {*FUTURE, *FUZZY, *MERIDIEM, "noon", "midday", "midnight", "today", "weekends", "workday"}
+    | {"overnight", "tonight", "o'clock", "until", "till", "since", "ago", "fortnight", "lunch"}
+)

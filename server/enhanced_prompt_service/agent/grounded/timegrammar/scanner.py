@@ -65,6 +65,7 @@ from .reading import Words
 
 MOMENT_SLACK = 10
 AROUND_SLACK = 30
+MOST_NESTED = 4  # "the first hour of the first half of last week" has three
 _JOIN = frozenset({"and", "or", "&", "+", ","})
 _WORKDAYS = frozenset({1, 2, 3, 4, 5})
 _WEEKEND = frozenset({6, 7})
@@ -113,6 +114,7 @@ def _correct(word: str) -> str:
 class _Scanner:
     def __init__(self, words: Words) -> None:
         self.w = words
+        self.depth = 0
 
     # ---- the walk ------------------------------------------------------------------------------
 
@@ -267,9 +269,13 @@ class _Scanner:
 
     def _point(self, at: int, *, bare: bool = False) -> Found | None:
         """One end of a range: simple elements that stand together."""
+        if self.depth >= MOST_NESTED:
+            return None
         while self.w.text(at) in ("the", "at", "on", "in", "of") and at < self.w.size:
             at += 1
+        self.depth += 1
         found = self._simple(at, bare=bare) or self._bounded(at)
+        self.depth -= 1
         if found is None:
             return None
         elements, after = found
@@ -743,6 +749,8 @@ class _Scanner:
 
     def earlier(self, at: int) -> Found | None:
         """ "earlier today", "later this week": the qualifier adds nothing."""
+        if self.w.text(at + 1) in ("earlier", "later"):
+            return None
         found = self._simple(at + 1)
         return found if found and isinstance(found[0][0], Day | Period | Part) else None
 

@@ -1,0 +1,103 @@
+"""The embedded engine: understand → retrieve → compose, as steps that a graph can call.
+
+Deterministic and exact, with no model, no key and no network. One instance serves all tenants;
+what it keeps is an index for each tenant's newest catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from enhanced_prompt_service.domain.answers import Answer, PromptResponse
+from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.stores import CatalogueStore, EventStore
+from enhanced_prompt_service.domain.turns import TurnRequest
+
+from . import retrieve as retrieval
+from .answer import compose
+from .english import english
+from .index import Index
+from .query import Findings, Query
+from .understand import understand
+
+MOST_INDEXES = 64  # tenants whose index is kept
+
+_PIECES = re.compile(r"\s*\S+\s?|\s+")
+
+
+class GroundedEngine:
+    """Answers from the event store alone.
+
+    `default_zone` is the tenant's IANA time zone, for questions whose cameras share none.
+    """
+
+    def __init__(self, events: EventStore, catalogue: CatalogueStore, default_zone: str) -> None:
+        self._events = events
+        self._catalogue = catalogue
+        self._default_zone = default_zone
+        self._indexes: OrderedDict[str, Index] = OrderedDict()
+
+    async def prewarm(self, caller: Caller) -> None:
+        """Build what the first question would otherwise wait for."""
+        english()
+        await self.index(caller)
+
+    async def index(self, caller: Caller) -> Index:
+        """The caller's index, rebuilt when the catalogue's version has changed."""
+        catalogue = await self._catalogue.catalogue(caller)
+        kept = self._indexes.get(caller.tenant)
+        if kept is not None and kept.version == catalogue.version:
+            self._indexes.move_to_end(caller.tenant)
+            return kept
+        index = Index(catalogue, await self._events.kinds(caller), self._default_zone)
+        self._indexes[caller.tenant] = index
+        while len(self._indexes) > MOST_INDEXES:
+            self._indexes.popitem(last=False)
+        return index
+
+    async def understand(
+        self,
+        caller: Caller,
+        request: TurnRequest,
+        history: Sequence[PromptResponse],
+        now: datetime,
+    ) -> Query:
+        """What the question means. `now` is the question's present."""
+        return understand(
+            request.query,
+            history=history,
+            now=request.as_of or now,
+            index=await self.index(caller),
+            narrowing=request.filter,
+            time_zone=request.time_zone,
+        )
+
+    async def retrieve(self, caller: Caller, query: Query) -> Findings:
+        """What the store says about it, from one snapshot. Raises Unavailable."""
+        if query.settled:
+            return Findings()
+        return await self._events.snapshot(caller, lambda reader: retrieval.retrieve(query, reader))
+
+    def compose(self, query: Query, findings: Findings) -> Answer:
+        """The answer. Pure."""
+        return compose(query, findings)
+
+    async def answer(
+        self,
+        caller: Caller,
+        request: TurnRequest,
+        history: Sequence[PromptResponse],
+        now: datetime,
+    ) -> Answer:
+        """All three steps in one."""
+        query = await self.understand(caller, request, history, now)
+        return self.compose(query, await self.retrieve(caller, query))
+
+
+def text_pieces(response: str) -> Iterator[str]:
+    """A response in pieces of about a word; together they are the response."""
+    for match in _PIECES.finditer(response):
+        yield match.group()

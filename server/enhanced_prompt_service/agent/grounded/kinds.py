@@ -1,0 +1,527 @@
+"""Nouns and verbs of a question, matched against the kinds of events that really occur.
+
+A kind is an event type with its label. Words become terms: nouns (the groups "people" and
+"vehicles", labels, what a type's name begins with), actions (further parts of type names) and
+particles that only tell two kinds apart. Chosen are the kinds that cover most of what was said and
+have least that was not: "doors opened" is the facility door's type, since a vehicle's door would
+have been called so. A word that fits nothing stays unknown and is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from enhanced_prompt_service.domain.catalogue import Catalogue
+from enhanced_prompt_service.domain.events import SeenKind
+
+from .english import English, Stems, Subject, Synonym
+from .words import name_words, stem
+
+Pair = tuple[str, str]  # event type, label
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type and label that occur, cut into stems."""
+
+    pair: Pair
+    parts: frozenset[str]
+    first: str
+    label: frozenset[str]
+    said_parts: frozenset[str]  # those that people would say: not silent ones
+
+    def has(self, stems: Stems) -> bool:
+        """Whether its name or label holds all of these."""
+        return all(one in self.parts or one in self.label for one in stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Something that was said: alternatives of which a kind must have one."""
+
+    said: str
+    means: tuple[Stems, ...] = ()
+    subject: Subject | None = None
+    optional: bool = False
+
+    def covered(self, kind: Kind) -> bool:
+        """Whether a kind has it, wherever in its name."""
+        if self.subject is not None:
+            group = self.subject
+            if kind.first in group.starts or group.name in kind.parts:
+                return True
+            if not kind.label.isdisjoint(group.labels):
+                return True
+        return any(kind.has(stems) for stems in self.means)
+
+    def strictly(self, kind: Kind) -> bool:
+        """Whether a kind is one of it: by the beginning of its name, its label, or all of it."""
+        if self.subject is not None:
+            if kind.first in self.subject.starts or not kind.label.isdisjoint(self.subject.labels):
+                return True
+            if self.subject.name not in kind.parts and self.means:
+                return any(kind.has(stems) for stems in self.means)
+            return False
+        return any(
+            stems[0] == kind.first or set(stems) <= kind.label or kind.parts == frozenset(stems)
+            for stems in self.means
+            if kind.has(stems)
+        )
+
+
+@dataclass(slots=True)
+class Terms:
+    """All terms of a question."""
+
+    nouns: list[Term] = field(default_factory=list[Term])
+    actions: list[Term] = field(default_factory=list[Term])
+    soft: list[Term] = field(default_factory=list[Term])
+    particles: list[Term] = field(default_factory=list[Term])
+    texts: list[str] = field(default_factory=list[str])
+    unknown: list[Word] = field(default_factory=list["Word"])
+    assumptions: list[str] = field(default_factory=list[str])
+    used: set[int] = field(default_factory=set[int])
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a question that no time phrase took. `at` is its token's index."""
+
+    at: int
+    text: str
+    stem: str
+    named: bool = False  # a name of the catalogue took it
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen. `pairs` None: nothing narrows. `texts` are to be searched for."""
+
+    pairs: frozenset[Pair] | None
+    subject: str = ""
+    groups: tuple[tuple[str, frozenset[Pair]], ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """Kinds as a Selection takes them."""
+
+    event_types: frozenset[str] | None = None
+    labels: frozenset[str] | None = None
+    type_or_label: bool = False
+
+
+class KindIndex:
+    """The kinds that occur, with what the sites call them."""
+
+    def __init__(self, catalogue: Catalogue, seen: Iterable[SeenKind], language: English) -> None:
+        self._language = language
+        self.kinds: dict[Pair, Kind] = {}
+        self.sub_labels: dict[Stems, str] = {}
+        self.types_by_camera: dict[str, set[str]] = {}
+        for one in seen:
+            pair = (one.event_type, one.label)
+            if pair not in self.kinds:
+                self.kinds[pair] = _kind(pair, language)
+            if one.sub_label:
+                self.sub_labels.setdefault(name_words(one.sub_label), one.sub_label)
+            self.types_by_camera.setdefault(one.camera_id, set()).add(one.event_type)
+        self.types = tuple(sorted({pair[0] for pair in self.kinds}))
+        self.labels = tuple(sorted({pair[1] for pair in self.kinds if pair[1]}))
+        everything = self.kinds.values()
+        self.firsts = {kind.first for kind in everything}
+        self.label_stems = {one for kind in everything for one in kind.label}
+        self.parts = {one for kind in everything for one in kind.parts}
+        self._subjects = {one: group for group in language.subjects for one in group.stems}
+        self._site_words = self._of_sites(catalogue)
+        self._longest = max(
+            (len(key) for key in (*language.synonyms, *self._site_words, *self.sub_labels)),
+            default=1,
+        )
+
+    def _of_sites(self, catalogue: Catalogue) -> dict[Stems, tuple[str, ...]]:
+        found: dict[Stems, tuple[str, ...]] = {}
+        for site in catalogue.sites:
+            for noun, targets in site.synonyms:
+                key = name_words(noun)
+                found[key] = (*found.get(key, ()), *targets)
+        return found
+
+    def vocabulary(self) -> set[str]:
+        """Words that mean a kind, as they may be typed: what typos are compared with."""
+        words = {part for one in self.types for part in one.lower().split("_")}
+        words |= {part for one in self.labels for part in one.lower().split("_")}
+        for key in (*self._language.synonyms, *self._site_words):
+            words |= set(key)
+        words |= {"people", "person", "anyone", "someone", "vehicle", "vehicles", "traffic"}
+        grown = {word + ending for word in self.parts for ending in ("ed", "ing", "s")}
+        return {word for word in words | grown if len(word) >= 4}
+
+    def knows(self, word: str) -> bool:
+        """Whether a stem is part of what occurs, or a word for it."""
+        return (
+            word in self.parts
+            or word in self.label_stems
+            or word in self._subjects
+            or (word,) in self._language.synonyms
+            or (word,) in self._site_words
+            or (word,) in self.sub_labels
+        )
+
+    # ---- from words to terms -----------------------------------------------------------------------
+
+    def terms(self, words: Sequence[Word]) -> Terms:
+        """Sort the words of a question into terms."""
+        found = Terms()
+        at = 0
+        while at < len(words):
+            at += self._phrase(words, at, found) or self._single(words, at, found)
+        return found
+
+    def _phrase(self, words: Sequence[Word], at: int, found: Terms) -> int:
+        """A phrase of several words that means something; how many words it took."""
+        most = min(self._longest, len(words) - at)
+        for size in range(most, 0, -1):
+            run = words[at : at + size]
+            if run[-1].at - run[0].at > size:  # other things stand in between
+                continue
+            key = tuple(one.stem for one in run)
+            optional = all(one.named for one in run)
+            if key in self._site_words:
+                self._add_site_word(run, self._site_words[key], found, optional)
+            elif size > 1 and key in self._language.synonyms:
+                if not self._add_synonym(run, self._language.synonyms[key], found, optional):
+                    continue
+            elif key in self.sub_labels and not optional and run[0].stem not in self.parts:
+                found.texts.append(self.sub_labels[key])
+            else:
+                continue
+            found.used.update(one.at for one in run)
+            return size
+        return 0
+
+    def _single(self, words: Sequence[Word], at: int, found: Terms) -> int:
+        word = words[at]
+        language = self._language
+        if word.stem in self._subjects:
+            found.nouns.append(
+                Term(
+                    word.text,
+                    subject=self._subjects[word.stem],
+                    means=((word.stem,),),
+                    optional=word.named,
+                )
+            )
+        elif word.text in language.particles:
+            found.particles.append(Term(word.text, ((word.stem,),)))
+            if word.text == "left":
+                exits = language.synonyms.get(("left",))
+                if exits is not None:
+                    found.soft.append(Term(word.text, (*exits.means, ("left",))))
+        elif (
+            word.text in language.function
+            or self._direct(word, found)
+            or word.text in language.generic
+            or (
+                (word.stem,) in language.synonyms
+                and self._add_synonym([word], language.synonyms[(word.stem,)], found, word.named)
+            )
+        ):
+            pass
+        elif not word.named and not word.text.endswith("ly") and not word.text.isdigit():
+            found.unknown.append(word)
+            return 1
+        found.used.add(word.at)
+        return 1
+
+    def _direct(self, word: Word, found: Terms) -> bool:
+        """A word that is itself part of a kind's name, or a label."""
+        key = word.stem
+        if key in self.label_stems or (key in self.firsts and key not in self._language.silent):
+            if word.text not in self._language.generic:
+                found.nouns.append(Term(word.text, ((key,),), optional=word.named))
+            return True
+        if key in self.parts and (key not in self._language.silent or key == "facility"):
+            if word.named:
+                found.particles.append(Term(word.text, ((key,),)))
+                return True
+            means: tuple[Stems, ...] = ((key,),)
+            more = self._language.synonyms.get((key,))
+            if more is not None and more.also:
+                means += tuple(m for m in more.means if self._occurs(m) and m not in means)
+            term = Term(word.text, means)
+            (found.soft if word.text in self._language.generic else found.actions).append(term)
+            return True
+        return False
+
+    def _occurs(self, stems: Stems) -> bool:
+        return any(kind.has(stems) for kind in self.kinds.values())
+
+    def _add_synonym(
+        self, run: Sequence[Word], synonym: Synonym, found: Terms, optional: bool
+    ) -> bool:
+        said = " ".join(one.text for one in run)
+        means = tuple(stems for stems in synonym.means if self._occurs(stems))
+        if not means:
+            return False
+        group = self._subjects.get(means[0][0]) if len(means[0]) == 1 else None
+        if (group is not None and (group.name,) == means[0]) or (
+            group and means[0][0] in group.starts
+        ):
+            found.nouns.append(Term(said, means, group, optional))
+        elif all(
+            len(stems) == 1 and (stems[0] in self.firsts or stems[0] in self.label_stems)
+            for stems in means
+        ):
+            found.nouns.append(Term(said, means, optional=optional))
+        elif optional:
+            found.particles.append(Term(said, means))
+        elif len(run) == 1 and run[0].text in self._language.generic:
+            found.soft.append(Term(said, means))
+        else:
+            found.actions.append(Term(said, means))
+        if synonym.assume and not optional:
+            target = " ".join(means[0]) if group is None else group.plural
+            note = f"read “{said}” as {target}: events here do not tell them apart"
+            found.assumptions.append(note)
+        return True
+
+    def _add_site_word(
+        self, run: Sequence[Word], targets: Sequence[str], found: Terms, optional: bool
+    ) -> None:
+        """A word that the site's owner explained: types, labels, sub-labels, parts of names."""
+        said = " ".join(one.text for one in run)
+        means: list[Stems] = []
+        for target in targets:
+            stems = name_words(target)
+            if stems in self.sub_labels and not self._occurs(stems):
+                found.texts.append(self.sub_labels[stems])
+            elif stems:
+                means.append(stems)
+        group = self._subjects.get(run[0].stem) if len(run) == 1 else None
+        if means:
+            found.nouns.append(Term(said, tuple(means), group, optional))
+
+    # ---- from terms to kinds -----------------------------------------------------------------------
+
+    def choose(self, terms: Terms) -> Chosen:
+        """The kinds that fit best; see the module's docstring."""
+        nouns = [one for one in terms.nouns if not one.optional]
+        actions = list(terms.actions)
+        kinds = list(self.kinds.values())
+        if not actions and terms.soft:
+            actions = [
+                term
+                for term in terms.soft
+                if any(
+                    term.covered(kind) and all(noun.strictly(kind) for noun in nouns)
+                    for kind in kinds
+                )
+                and nouns
+            ]
+        texts = tuple(terms.texts)
+        if not actions:
+            return self._of_nouns(nouns, texts)
+        best = _most([k for k in kinds if any(t.covered(k) for t in actions)], actions)
+        if nouns:
+            of_nouns = [kind for kind in best if any(noun.covered(kind) for noun in nouns)]
+            if not of_nouns:
+                chosen = self._of_nouns(nouns, texts)
+                said = tuple(term.said for term in actions)
+                return Chosen(chosen.pairs, chosen.subject, chosen.groups, (*texts, *said))
+            best = _most(of_nouns, nouns)
+        optional = [one for one in terms.nouns if one.optional]
+        best = _most(best, [*terms.particles, *optional], within=actions)
+        best = _least_unsaid(best, [*actions, *nouns, *terms.particles, *optional], actions)
+        pairs = frozenset(kind.pair for kind in best)
+        groups = _grouped(best, actions) if len(actions) > 1 else _by_type(best)
+        return Chosen(pairs, self._named(pairs, nouns), groups, texts)
+
+    def _of_nouns(self, nouns: Sequence[Term], texts: tuple[str, ...]) -> Chosen:
+        if not nouns:
+            return Chosen(None, texts=texts)
+        groups: list[tuple[str, frozenset[Pair]]] = []
+        kinds = self.kinds.values()
+        for noun in nouns:
+            pairs = frozenset(kind.pair for kind in kinds if noun.strictly(kind))
+            if not pairs:
+                pairs = frozenset(kind.pair for kind in kinds if noun.covered(kind))
+            name = noun.subject.name if noun.subject is not None else noun.said
+            groups.append((name, pairs))
+        every = frozenset[Pair]().union(*(pairs for _, pairs in groups))
+        return Chosen(every, self._named(every, nouns), tuple(groups), texts)
+
+    def _named(self, pairs: frozenset[Pair], nouns: Sequence[Term]) -> str:
+        """A short name for the kinds: "person", "“vehicle stops”"."""
+        types = sorted({pair[0] for pair in pairs})
+        if len(types) == 1 and all(pair in pairs for pair in self.kinds if pair[0] == types[0]):
+            return f"“{spoken(types[0])}”"
+        if nouns and pairs == self._of_nouns_pairs(nouns):
+            names = dict.fromkeys(
+                one.subject.name if one.subject else _label_name(one, self.labels) for one in nouns
+            )
+            return " and ".join(names)
+        labels = {pair[1] for pair in pairs}
+        if len(types) == 1 and len(labels) == 1 and "" not in labels:
+            return f"{next(iter(labels))} “{spoken(types[0])}”"
+        if len(types) <= 3:
+            return " or ".join(f"“{spoken(one)}”" for one in types)
+        return "matching"
+
+    def named(self, pairs: frozenset[Pair] | None) -> str:
+        """A short name for kinds, whatever they were asked for with; "" for all of them."""
+        if pairs is None or pairs == frozenset(self.kinds):
+            return ""
+        for group in self._language.subjects:
+            term = Term(group.name, subject=group)
+            if pairs == frozenset(k.pair for k in self.kinds.values() if term.strictly(k)):
+                return group.name
+        return self._named(pairs, ())
+
+    def _of_nouns_pairs(self, nouns: Sequence[Term]) -> frozenset[Pair]:
+        kinds = self.kinds.values()
+        return frozenset(
+            kind.pair for noun in nouns for kind in kinds if noun.strictly(kind)
+        ) or frozenset(kind.pair for noun in nouns for kind in kinds if noun.covered(kind))
+
+    def narrowing(self, pairs: frozenset[Pair] | None) -> Narrowing:
+        """A set of kinds as types and labels, in one way only for one set."""
+        if pairs is None or pairs == frozenset(self.kinds):
+            return Narrowing()
+        types = frozenset(pair[0] for pair in pairs)
+        labels = frozenset(pair[1] for pair in pairs)
+        if all(pair in pairs for pair in self.kinds if pair[0] in types):
+            return Narrowing(event_types=types)
+        if "" not in labels and all(pair in pairs for pair in self.kinds if pair[1] in labels):
+            return Narrowing(labels=labels)
+        whole = frozenset(
+            one for one in types if all(p in pairs for p in self.kinds if p[0] == one)
+        )
+        rest = frozenset(pair[1] for pair in pairs if pair[0] not in whole)
+        if whole and all(
+            (pair in pairs) == (pair[0] in whole or pair[1] in rest) for pair in self.kinds
+        ):
+            return Narrowing(event_types=whole, labels=rest, type_or_label=True)
+        return Narrowing(event_types=types, labels=labels)
+
+    def pairs_of(
+        self,
+        event_types: frozenset[str] | None,
+        labels: frozenset[str] | None,
+        *,
+        either: bool,
+    ) -> frozenset[Pair] | None:
+        """The kinds that a Selection's types and labels mean."""
+        if not event_types and not labels:
+            return None
+        found: set[Pair] = set()
+        for pair in self.kinds:
+            of_type = event_types is None or not event_types or pair[0] in event_types
+            of_label = labels is None or not labels or pair[1] in labels
+            if event_types and labels and either:
+                hit = pair[0] in event_types or pair[1] in labels
+            else:
+                hit = of_type and of_label
+            if hit:
+                found.add(pair)
+        return frozenset(found)
+
+
+def spoken(event_type: str) -> str:
+    """A type's name as words: "person_opens_facility_door" → "person opens facility door"."""
+    return " ".join(event_type.replace("_", " ").split()).lower()
+
+
+def _label_name(term: Term, labels: Sequence[str]) -> str:
+    stems = {one for option in term.means for one in option}
+    return next((one for one in labels if set(name_words(one)) <= stems), term.said)
+
+
+def _kind(pair: Pair, language: English) -> Kind:
+    words = name_words(pair[0])
+    parts = frozenset(words)
+    return Kind(
+        pair=pair,
+        parts=parts,
+        first=words[0] if words else "",
+        label=frozenset(name_words(pair[1])),
+        said_parts=frozenset(
+            word
+            for word in words[1:]
+            if word not in language.silent and word not in language.particles
+        ),
+    )
+
+
+def _most(
+    kinds: Sequence[Kind], terms: Sequence[Term], *, within: Sequence[Term] = ()
+) -> list[Kind]:
+    """The kinds that cover most: those whose terms are no true part of another's.
+
+    With `within`, kinds are only compared where they cover the same of those terms.
+    """
+    if not terms:
+        return list(kinds)
+    sets: dict[Pair, frozenset[int]] = {}
+    classes: dict[Pair, frozenset[int]] = {}
+    for kind in kinds:
+        sets[kind.pair] = frozenset(n for n, term in enumerate(terms) if term.covered(kind))
+        classes[kind.pair] = frozenset(n for n, term in enumerate(within) if term.covered(kind))
+    maximal: dict[frozenset[int], set[frozenset[int]]] = {}
+    for pair, covered in sets.items():
+        maximal.setdefault(classes[pair], set()).add(covered)
+    return [
+        kind
+        for kind in kinds
+        if not any(sets[kind.pair] < other for other in maximal[classes[kind.pair]])
+    ]
+
+
+def _least_unsaid(
+    kinds: Sequence[Kind], terms: Sequence[Term], within: Sequence[Term]
+) -> list[Kind]:
+    """Of kinds that cover the same actions, those with the fewest parts that nobody said."""
+    said = {one for term in terms for option in term.means for one in option}
+    said |= {term.subject.name for term in terms if term.subject is not None}
+    fewest: dict[frozenset[int], int] = {}
+    costs: list[tuple[Kind, frozenset[int], int]] = []
+    for kind in kinds:
+        covered = frozenset(n for n, term in enumerate(within) if term.covered(kind))
+        unsaid = len({one for one in kind.said_parts if one not in said})
+        vehicles = "vehicle" in kind.parts and kind.first != "vehicle" and "vehicle" not in said
+        cost = unsaid + (1 if vehicles else 0)
+        fewest[covered] = min(cost, fewest.get(covered, cost))
+        costs.append((kind, covered, cost))
+    return [kind for kind, covered, cost in costs if cost == fewest[covered]]
+
+
+def _grouped(
+    kinds: Sequence[Kind], actions: Sequence[Term]
+) -> tuple[tuple[str, frozenset[Pair]], ...]:
+    """Kinds that cover different actions, as the sides of a comparison."""
+    found: dict[frozenset[int], set[Pair]] = {}
+    for kind in kinds:
+        covered = frozenset(n for n, term in enumerate(actions) if term.covered(kind))
+        found.setdefault(covered, set()).add(kind.pair)
+    if len(found) < 2:
+        return _by_type(kinds)
+    ordered = sorted(found.items(), key=lambda item: sorted(item[0]))
+    return tuple(
+        (" ".join(actions[n].said for n in sorted(covered)), frozenset(pairs))
+        for covered, pairs in ordered
+    )
+
+
+def _by_type(kinds: Sequence[Kind]) -> tuple[tuple[str, frozenset[Pair]], ...]:
+    found: Mapping[str, set[Pair]] = {}
+    result: dict[str, set[Pair]] = dict(found)
+    for kind in kinds:
+        result.setdefault(kind.pair[0], set()).add(kind.pair)
+    return tuple((spoken(name), frozenset(pairs)) for name, pairs in sorted(result.items()))
+
+
+def stems_of(text: str) -> Stems:
+    """The stems of a short text."""
+    return tuple(stem(word) for word in text.split())

@@ -1,0 +1,1 @@
+"""How answers are worded: like an operator's log, number first, in the site's local time."""
