@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, TypedDict
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import (  # pyright: ignore[reportMissingTypeStubs]
+    END,
+    START,
+    StateGraph,
+)
 from langgraph.runtime import Runtime
 
 from enhanced_prompt_service.domain.answers import Answer
@@ -19,8 +23,8 @@ from enhanced_prompt_service.turns import Turn
 from .grounded import Findings, GroundedEngine, Query, text_pieces
 
 
-class GraphState(TypedDict, total=False):
-    """What the nodes hand on; each key is written by one node."""
+class GraphState(TypedDict):
+    """What the nodes hand on; each key is written by one node, before whoever reads it."""
 
     query: Query
     findings: Findings
@@ -34,7 +38,8 @@ class GroundedAgent:
 
     def __init__(self, engine: GroundedEngine) -> None:
         self._engine = engine
-        graph = StateGraph(GraphState, context_schema=Turn)
+        # LangGraph leaves its own type parameters unknown; what goes in and out is GraphState.
+        graph: Any = StateGraph(GraphState, context_schema=Turn)
         graph.add_node("understand", self._understand)
         graph.add_node("retrieve", self._retrieve)
         graph.add_node("answer", self._answer)
@@ -42,19 +47,19 @@ class GroundedAgent:
         graph.add_edge("understand", "retrieve")
         graph.add_edge("retrieve", "answer")
         graph.add_edge("answer", END)
-        # LangGraph's types leave its own parameters unknown; what goes in and out is GraphState.
-        self._graph: Any = graph.compile()
+        compiled: Any = graph.compile()
+        self._graph = compiled
 
     async def answer(self, turn: Turn) -> Answer:
         """Run the graph for one turn."""
-        state: GraphState = await self._graph.ainvoke(GraphState(), context=turn)
+        state: GraphState = await self._graph.ainvoke({}, context=turn)
         return state["answer"]
 
     async def prewarm(self, caller: Caller) -> None:
         """Load what the first question would otherwise wait for."""
         await self._engine.prewarm(caller)
 
-    async def _understand(self, state: GraphState, runtime: Runtime[Turn]) -> GraphState:
+    async def _understand(self, state: GraphState, runtime: Runtime[Turn]) -> dict[str, Any]:
         del state
         turn = runtime.context
         turn.writer.agent_started("understand")
@@ -63,7 +68,7 @@ class GroundedAgent:
         turn.writer.thinking(query.interpretation.rendered)
         return {"query": query}
 
-    async def _retrieve(self, state: GraphState, runtime: Runtime[Turn]) -> GraphState:
+    async def _retrieve(self, state: GraphState, runtime: Runtime[Turn]) -> dict[str, Any]:
         turn, query = runtime.context, state["query"]
         turn.writer.agent_started("retrieve")
         call_id = f"{turn.turn_id}-1"
@@ -74,7 +79,7 @@ class GroundedAgent:
             turn.writer.evidence_found(findings.evidence, findings.total_matches)
         return {"findings": findings}
 
-    async def _answer(self, state: GraphState, runtime: Runtime[Turn]) -> GraphState:
+    async def _answer(self, state: GraphState, runtime: Runtime[Turn]) -> dict[str, Any]:
         turn = runtime.context
         turn.writer.agent_started("answer")
         answer = self._engine.compose(state["query"], state["findings"])
