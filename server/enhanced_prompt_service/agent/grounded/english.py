@@ -19,6 +19,7 @@ class Subject:
 
     name: str
     plural: str
+    stem: str
     stems: frozenset[str]
     starts: frozenset[str]
     labels: frozenset[str]
@@ -76,6 +77,7 @@ def english() -> English:
             Subject(
                 name=entry["name"],
                 plural=entry["plural"],
+                stem=stem(entry["name"]),
                 stems=frozenset(stem(word) for word in entry["words"].split()),
                 starts=frozenset(stem(word) for word in entry["starts"]),
                 labels=frozenset(stem(word) for word in entry["labels"]),

@@ -258,7 +258,7 @@ def _health(text: str, about: About) -> Intent | None:
     everything = re.search(r"\b(?:everything|all|anything|any|it|system)\b", text) is not None
     about_cameras = camera or about.places or everything
     status = re.search(rf"\b(?:{_STATUS})\b", text)
-    ends = re.search(r"\b(?:is|are|was|were|went|go|which|what)\b.*\b(?:up|down|off|on)$", text)
+    ends = re.search(r"\b(?:is|are|was|were|which)\b.*\b(?:up|down|off)$", text)
     footage = re.search(
         r"\b(?:how much (?:footage|video|was recorded|is recorded|recording)|"
         r"(?:is|are|was|were) there (?:any )?(?:footage|video|recordings?|coverage)|"

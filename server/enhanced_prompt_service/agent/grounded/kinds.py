@@ -16,9 +16,11 @@ from enhanced_prompt_service.domain.catalogue import Catalogue
 from enhanced_prompt_service.domain.events import SeenKind
 
 from .english import English, Stems, Subject, Synonym
+from .timegrammar.lexicon import NUMBERS
 from .words import name_words, stem
 
 Pair = tuple[str, str]  # event type, label
+_VEHICLE = stem("vehicle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Term:
         """Whether a kind has it, wherever in its name."""
         if self.subject is not None:
             group = self.subject
-            if kind.first in group.starts or group.name in kind.parts:
+            if kind.first in group.starts or group.stem in kind.parts:
                 return True
             if not kind.label.isdisjoint(group.labels):
                 return True
@@ -60,9 +62,6 @@ class Term:
         if self.subject is not None:
             if kind.first in self.subject.starts or not kind.label.isdisjoint(self.subject.labels):
                 return True
-            if self.subject.name not in kind.parts and self.means:
-                return any(kind.has(stems) for stems in self.means)
-            return False
         return any(
             stems[0] == kind.first or set(stems) <= kind.label or kind.parts == frozenset(stems)
             for stems in self.means
@@ -210,7 +209,6 @@ class KindIndex:
                 Term(
                     word.text,
                     subject=self._subjects[word.stem],
-                    means=((word.stem,),),
                     optional=word.named,
                 )
             )
@@ -222,6 +220,7 @@ class KindIndex:
                     found.soft.append(Term(word.text, (*exits.means, ("left",))))
         elif (
             word.text in language.function
+            or word.text in NUMBERS
             or self._direct(word, found)
             or word.text in language.generic
             or (
@@ -267,9 +266,7 @@ class KindIndex:
         if not means:
             return False
         group = self._subjects.get(means[0][0]) if len(means[0]) == 1 else None
-        if (group is not None and (group.name,) == means[0]) or (
-            group and means[0][0] in group.starts
-        ):
+        if group is not None and means[0][0] in group.starts:
             found.nouns.append(Term(said, means, group, optional))
         elif all(
             len(stems) == 1 and (stems[0] in self.firsts or stems[0] in self.label_stems)
@@ -484,13 +481,13 @@ def _least_unsaid(
 ) -> list[Kind]:
     """Of kinds that cover the same actions, those with the fewest parts that nobody said."""
     said = {one for term in terms for option in term.means for one in option}
-    said |= {term.subject.name for term in terms if term.subject is not None}
+    said |= {term.subject.stem for term in terms if term.subject is not None}
     fewest: dict[frozenset[int], int] = {}
     costs: list[tuple[Kind, frozenset[int], int]] = []
     for kind in kinds:
         covered = frozenset(n for n, term in enumerate(within) if term.covered(kind))
         unsaid = len({one for one in kind.said_parts if one not in said})
-        vehicles = "vehicle" in kind.parts and kind.first != "vehicle" and "vehicle" not in said
+        vehicles = _VEHICLE in kind.parts and kind.first != _VEHICLE and _VEHICLE not in said
         cost = unsaid + (1 if vehicles else 0)
         fewest[covered] = min(cost, fewest.get(covered, cost))
         costs.append((kind, covered, cost))

@@ -112,7 +112,7 @@ def _unknown_camera(question: Question, mention: Mention, index: Index) -> Settl
     choices = tuple(
         reworded(question.text, question.tokens, mention.positions, name) for name in names
     )
-    notice = f"There is no camera “{mention.said.removeprefix('camera ')}” here."
+    notice = f"There is no camera {mention.said.removeprefix('camera ')}."
     if names:
         notice += f" Did you mean {listed(names)}?"
     return Settled(notice, choices or ("What cameras do I have?",))

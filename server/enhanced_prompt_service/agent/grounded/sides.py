@@ -39,7 +39,7 @@ def behind_than(question: Question) -> bool:
     if len(question.phrases) != 1:
         return False
     before = question.texts[: question.phrases[0].start]
-    return any(text in ("than", "with", "to", "versus", "vs", "against") for text in before[-3:])
+    return any(text in ("than", "with", "to", "versus", "vs", "against") for text in before[-1:])
 
 
 def running(phrases: Sequence[Phrase]) -> list[Phrase]:

@@ -107,6 +107,18 @@ _FORM_OF = {
     "using": "use",
     "lying": "lie",
     "thieves": "thief",
+    "riding": "ride",
+    "moving": "move",
+    "making": "make",
+    "taking": "take",
+    "coming": "come",
+    "giving": "give",
+    "waving": "wave",
+    "biking": "bike",
+    "hiding": "hide",
+    "moved": "move",
+    "waved": "wave",
+    "placed": "place",
 }
 _VOWELS = frozenset("aeiouy")
 _DOUBLED = frozenset("bdgklmnprtvz")
@@ -134,15 +146,13 @@ def stem(word: str) -> str:
         return word[:-2]
     if size > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    if len(word) > 3 and word.endswith("e") and not word.endswith("ee"):
+    if len(word) > 4 and word.endswith("e") and not word.endswith("ee"):
         return word[:-1]
     return word
 
 
 def _undouble(base: str) -> str:
     if len(base) > 3 and base[-1] == base[-2] and base[-1] in _DOUBLED:
-        return base[:-1]
-    if len(base) > 3 and base.endswith("e") and not base.endswith("ee"):
         return base[:-1]
     return base
 

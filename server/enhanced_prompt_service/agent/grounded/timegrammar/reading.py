@@ -432,5 +432,5 @@ def checked(year: int | None, month: int, day: int) -> Date | Wrong:
     if not 1 <= day <= longest:
         name = MONTH_NAMES[month - 1]
         text = f"{day} {name}" if year is None else f"{day} {name} {year}"
-        return Wrong(f"There is no {text}: {name} has {longest} days.")
+        return Wrong(f"There is no {text}: {name} has at most {longest} days.")
     return Date(year, month, day)

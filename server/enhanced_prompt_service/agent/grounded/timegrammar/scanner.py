@@ -843,6 +843,8 @@ class _Scanner:
         return (Now(),), at + 1
 
     def recent(self, at: int) -> Found | None:
+        if at and self.w.text(at - 1) == "most":
+            return None
         return (Recent(),), at + 1
 
     def while_ago(self, at: int) -> Found | None:

@@ -71,8 +71,8 @@ def interpreted(query: Query) -> Interpretation:
 
 def _rendered(query: Query) -> str:
     head = _HEADS.get(query.question_type)
-    if head is None or query.index is None:
-        return "Not understood as a question about events."
+    if head is None or query.index is None or query.settled:
+        return f"Not understood as a question about events. {query.notice}".strip()
     if query.question_type is QuestionType.HEALTH:
         parts = [head]
     else:
