@@ -17,6 +17,7 @@ from .instants import DAY, MINUTE
 from .local_time import LocalTimes
 from .session import Session
 from .tables import coverage_cameras, event_hours, events, kinds, sites
+from .words import storable
 
 _MOST = 1000
 _FAR_DAYS = 800_000  # shifts every instant past 1970, so that division rounds down
@@ -33,19 +34,23 @@ def put(
 ) -> Site:
     """Create or replace a site; its events follow when its clock is another now."""
     _, undeclared_zone = tenancy.lock(session, tenant, default_zone)
-    mine = (sites.c.tenant == tenant, sites.c.site_id == site.site_id)
+    mine = (sites.c.tenant == tenant, sites.c.site_id == storable(site.site_id))
     stored = session.execute(select(sites.c.etag, sites.c.time_zone).where(*mine)).one_or_none()
     if etag and (stored is None or stored.etag != etag):
         raise Conflict("the site was changed meanwhile: get it again", reason=Reason.ETAG_MISMATCH)
     document = codec.dump_site(site)
     new_etag = hashlib.sha256(document.encode()).hexdigest()[:32]
+    if stored is not None and stored.etag == new_etag:
+        return dataclasses.replace(site, etag=new_etag)
     values = {"time_zone": site.time_zone, "document": document, "etag": new_etag}
     if stored is None:
-        session.execute(sites.insert().values(tenant=tenant, site_id=site.site_id, **values))
+        session.execute(
+            sites.insert().values(tenant=tenant, site_id=storable(site.site_id), **values)
+        )
     else:
         session.execute(sites.update().where(*mine).values(**values))
     if site.time_zone != (undeclared_zone if stored is None else stored.time_zone):
-        localise(session, tenant, site.site_id, clock)
+        localise(session, tenant, storable(site.site_id), clock)
     tenancy.changed(session, tenant, catalogue=True)
     return dataclasses.replace(site, etag=new_etag)
 
@@ -54,7 +59,7 @@ def get(session: Session, tenant: str, site_id: str) -> Site:
     """One declared site."""
     row = session.execute(
         select(sites.c.document, sites.c.etag).where(
-            sites.c.tenant == tenant, sites.c.site_id == site_id
+            sites.c.tenant == tenant, sites.c.site_id == storable(site_id)
         )
     ).one_or_none()
     if row is None:

@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 
 from ..domain.events import GroupBy, GroupRow, Selection, Totals
-from . import dialects
 from .instants import SECOND, from_us
 from .selection import (
     Branch,
@@ -38,6 +37,7 @@ from .selection import (
     of_hours,
     search_of,
     slot,
+    unindexed,
     whole_hours,
     windows_shape,
     windows_values,
@@ -252,7 +252,7 @@ class _Pieces:
     ) -> Select[*tuple[Any, ...]]:
         # Grouped by the plain column, SQLite would read all of the index that begins with kinds.
         found: dict[str, ColumnElement[Any]] = {
-            "kind_id": dialects.plain(session, events.c.kind_id),
+            "kind_id": unindexed(events.c.kind_id),
             "local_day": events.c.local_day,
             "local_hour": cast(events.c.local_minute, BigInteger) // 60,
             "local_weekday": events.c.local_weekday,

@@ -180,7 +180,8 @@ def recorded(
     low, high = to_us(window.start), to_us(window.end)
     wanted = [coverage.c.state == CoverageState.RECORDING.value]
     if cameras:
-        wanted.append(coverage.c.camera_id.in_(sorted(cameras)))
+        cameras = frozenset(storable(one) for one in cameras)
+        wanted.append(dialects.among(session, coverage.c.camera_id, sorted(cameras)))
     begun_inside = select(*_SPAN).where(
         coverage.c.tenant == tenant, coverage.c.start_us > low, coverage.c.start_us < high
     )

@@ -58,14 +58,6 @@ def _in_json(of: ColumnElement[Any], values: ColumnElement[str]) -> ColumnElemen
     return of.in_(select(func.json_each(values).table_valued("value").c.value))
 
 
-def plain(session: Session, of: ColumnElement[int]) -> ColumnElement[int]:
-    """The same number, but for SQLite no column that an index has: so it takes another index.
-
-    SQLite plans by rules of thumb where nobody ran ANALYZE; PostgreSQL knows its tables.
-    """
-    return of + 0 if session.sqlite else of
-
-
 def same_event(session: Session) -> ColumnElement[bool]:
     """The join of `event_text` to `events`."""
     if session.sqlite:  # always from the text to the event, never one search an event

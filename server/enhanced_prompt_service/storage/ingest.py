@@ -58,13 +58,14 @@ def ingest(
     """Store a batch; an event that stands in it twice is stored, then updated."""
     longest, undeclared_zone = tenancy.lock(session, tenant, default_zone)
     clock_of = _clocks(session, tenant, memory, undeclared_zone)
-    keys = {_key(one) for one in batch}
-    kind_ids = memory.kind_ids.find(tenant, keys)
-    kind_ids |= kinds.resolve(session, tenant, keys - kind_ids.keys())
+    keys = [_key(one) for one in batch]
+    kind_ids = memory.kind_ids.find(tenant, set(keys))
+    kind_ids |= kinds.resolve(session, tenant, set(keys) - kind_ids.keys())
+    kind_of = [kind_ids[key] for key in keys]
     outcomes: list[Ingested] = [Ingested.DUPLICATE] * len(batch)
     changed = other_kinds = False
     for numbers in _rounds(batch):
-        rows = _rows(batch, numbers, kind_ids, clock_of)
+        rows = _rows(batch, numbers, kind_of, clock_of)
         longest = max(longest, max((row[END] or row[START]) - row[START] for row in rows))
         new = bulk.insert(session, tenant, rows)
         if new.rows:
@@ -124,7 +125,7 @@ def _rounds(batch: Sequence[Event]) -> list[list[int]]:
 def _rows(
     batch: Sequence[Event],
     numbers: Sequence[int],
-    kind_ids: dict[KindKey, int],
+    kind_of: Sequence[int],
     clock_of: Callable[[str], LocalTimes],
 ) -> list[bulk.EventRow]:
     rows: list[bulk.EventRow] = []
@@ -132,7 +133,7 @@ def _rows(
     said: dict[int, str] = {}
     for number in numbers:
         one = batch[number]
-        kind = kind_ids[_key(one)]
+        kind = kind_of[number]
         start = to_us(one.start_time)
         clock = clocks.get(one.site)
         if clock is None:
@@ -151,11 +152,11 @@ def _rows(
                 one.confidence,
                 one.participants,
                 *clock.parts(start),
-                storable(one.description),
-                storable(one.clip_url),
-                storable(one.snapshot_url),
+                one.description and storable(one.description),
+                one.clip_url and storable(one.clip_url),
+                one.snapshot_url and storable(one.snapshot_url),
                 json.dumps(dict(one.attributes), sort_keys=True) if one.attributes else "",
-                storable(one.source),
+                one.source and storable(one.source),
                 text,
             )
         )

@@ -27,6 +27,7 @@ from .selection import (
     of_hours,
     search_of,
     slot,
+    unindexed,
     whole_hours,
     windows_shape,
     windows_values,
@@ -90,12 +91,14 @@ def _by_key(
     found: list[tuple[int, str, str, int]] = []
     for branch in branches:
         few: bool | None = None
-        if order is not Order.LONGEST and text is None and branch.follow_kinds:
+        if text is not None:
+            few = True  # begin with what the text finds, not with all of time
+        elif order is not Order.LONGEST and branch.follow_kinds:
             branch, few = _nearest(session, chosen, branch, upwards, position, size)
             branch = replace(branch, follow_kinds=few is not False)
 
         def build(branch: Branch = branch, few: bool | None = few) -> Statement:
-            by = dialects.plain(session, column) if few else column
+            by = unindexed(column) if few else column
             return (
                 select(*keys, events.c.id)
                 .where(

@@ -48,7 +48,8 @@ def begin(
     now: datetime,
 ) -> TurnRow:
     """Insert a running turn, or find the one of this request."""
-    request_id = storable(request_id)
+    request_id, message_id = storable(request_id), storable(message_id)
+    conversation_id = storable(conversation_id)
     if request_id:
         known = _known_request(session, caller, request_id, now)
         if known is not None:
