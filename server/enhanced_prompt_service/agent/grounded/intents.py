@@ -109,7 +109,7 @@ _REGEX = {
         "search": r"\b(?:find|search|look for|looking for|locate|searching|who)\b",
         "recap": r"\b(?:what happened|what's happened|what has happened|what went on|going on|"
         r"what was on|happening|summar\w+|recap|overview|catch me up|fill me in|what did i miss|"
-        r"report|what's new|what is new|situation|show|list|tell me|give me|play|pull up|what did|"
+        r"report|rundown|roundup|highlights|digest|briefing|debrief|what's up|what's new|what is new|situation|show|list|tell me|give me|play|pull up|what did|"
         r"what do|what was|what were|bring up|update me|brief me)\b",
         "existence": r"^(?:(?:please|can|could|would|you|check|tell|me|see|know|do|hi|hey|hello|"
         r"and|so|ok|okay|whether|if|also|but|i|want|to) )*(?:did|was|were|has|have|had|is|are|does|"

@@ -219,7 +219,7 @@ class KindIndex:
                 if exits is not None:
                     found.soft.append(Term(word.text, (*exits.means, ("left",))))
         elif (
-            word.text in language.function
+            (word.text in language.function and not self._soft(word, found))
             or word.text in NUMBERS
             or self._direct(word, found)
             or word.text in language.generic
@@ -234,6 +234,12 @@ class KindIndex:
             return 1
         found.used.add(word.at)
         return 1
+
+    def _soft(self, word: Word, found: Terms) -> bool:
+        """Plain English that is a part of a kind's name as well: counts only beside its noun."""
+        if word.stem in self.parts and word.stem not in self._language.silent:
+            found.soft.append(Term(word.text, ((word.stem,),)))
+        return False
 
     def _direct(self, word: Word, found: Terms) -> bool:
         """A word that is itself part of a kind's name, or a label."""
@@ -340,22 +346,29 @@ class KindIndex:
         if not nouns:
             return Chosen(None, texts=texts)
         groups: list[tuple[str, frozenset[Pair]]] = []
-        kinds = self.kinds.values()
+        every = frozenset[Pair]()
         for noun in nouns:
-            pairs = frozenset(kind.pair for kind in kinds if noun.strictly(kind))
-            if not pairs:
-                pairs = frozenset(kind.pair for kind in kinds if noun.covered(kind))
-            name = noun.subject.name if noun.subject is not None else noun.said
-            groups.append((name, pairs))
-        every = frozenset[Pair]().union(*(pairs for _, pairs in groups))
+            pairs = self._of_noun(noun)
+            common = every & pairs
+            if common and common != every | pairs:
+                # "people loitering" are those that are both; "trucks and vans" are never.
+                every, groups = common, [(noun.said, common)]
+                continue
+            every |= pairs
+            groups.append((noun.subject.name if noun.subject is not None else noun.said, pairs))
         return Chosen(every, self._named(every, nouns), tuple(groups), texts)
+
+    def _of_noun(self, noun: Term) -> frozenset[Pair]:
+        kinds = self.kinds.values()
+        strict = frozenset(kind.pair for kind in kinds if noun.strictly(kind))
+        return strict or frozenset(kind.pair for kind in kinds if noun.covered(kind))
 
     def _named(self, pairs: frozenset[Pair], nouns: Sequence[Term]) -> str:
         """A short name for the kinds: "person", "“vehicle stops”"."""
         types = sorted({pair[0] for pair in pairs})
         if len(types) == 1 and all(pair in pairs for pair in self.kinds if pair[0] == types[0]):
             return f"“{spoken(types[0])}”"
-        if nouns and pairs == self._of_nouns_pairs(nouns):
+        if nouns and pairs == frozenset[Pair]().union(*(self._of_noun(one) for one in nouns)):
             names = dict.fromkeys(
                 one.subject.name if one.subject else _label_name(one, self.labels) for one in nouns
             )
@@ -376,12 +389,6 @@ class KindIndex:
             if pairs == frozenset(k.pair for k in self.kinds.values() if term.strictly(k)):
                 return group.name
         return self._named(pairs, ())
-
-    def _of_nouns_pairs(self, nouns: Sequence[Term]) -> frozenset[Pair]:
-        kinds = self.kinds.values()
-        return frozenset(
-            kind.pair for noun in nouns for kind in kinds if noun.strictly(kind)
-        ) or frozenset(kind.pair for noun in nouns for kind in kinds if noun.covered(kind))
 
     def narrowing(self, pairs: frozenset[Pair] | None) -> Narrowing:
         """A set of kinds as types and labels, in one way only for one set."""

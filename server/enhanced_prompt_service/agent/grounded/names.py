@@ -33,6 +33,7 @@ _SMALL = {
     ).items()
 }
 _LINKS = frozenset({"the", "of", "at", "in", "on", "a", "s", "-", "'", "by"})
+_NUMBERED_PLACES = frozenset(stem(w) for w in ("site", "zone", "area", "location", "building"))
 _BEFORE_NAMES = word_set(
     "the at in on near by inside outside from to around through into past only and camera cam "
     "zone , or with than of behind beside"
@@ -153,6 +154,7 @@ class NameIndex:
         found += exact
         taken |= {at for one in exact for at in one.positions}
         found += self._unknown_ids(tokens, stems, taken)
+        found += self._unknown_places(tokens, stems, taken)
         return sorted(found, key=lambda one: one.positions[0])
 
     def _numbered(self, tokens: Sequence[Token], stems: Sequence[str]) -> list[Mention]:
@@ -246,6 +248,19 @@ class NameIndex:
             if stems[before] in self.prefixes and stems[before] not in CAMERA_WORDS:
                 said = "".join(one.text for one in tokens[before : at + 1]).upper()
                 found.append(Mention(tuple(range(before, at + 1)), (), said=said))
+        return found
+
+    def _unknown_places(
+        self, tokens: Sequence[Token], stems: Sequence[str], taken: set[int]
+    ) -> list[Mention]:
+        """ "site 9", "zone 4" where nothing is called so."""
+        found: list[Mention] = []
+        for at in range(len(stems) - 1):
+            if stems[at] not in _NUMBERED_PLACES or at in taken or at + 1 in taken:
+                continue
+            if tokens[at + 1].kind is Kind.NUMBER and _number_at(tokens, stems, at + 1) is not None:
+                said = f"{tokens[at].text} {tokens[at + 1].text}"
+                found.append(Mention((at, at + 1), (), said=said))
         return found
 
     def partial(self, word: str) -> tuple[Entity, ...]:

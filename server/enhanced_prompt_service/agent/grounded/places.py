@@ -14,6 +14,7 @@ from .words import word_set
 
 PARTIAL_CERTAINTY = 0.85
 _ORDINALS = word_set("first second third fourth fifth sixth seventh eighth ninth tenth last")
+_PLACES = ("site", "zone", "area", "location", "building")
 _UNION = frozenset({"and", "or", "with", "than", "versus", "vs", "to", "against", ",", "&", "from"})
 
 
@@ -108,11 +109,18 @@ def _unknown_camera(question: Question, mention: Mention, index: Index) -> Settl
         question.tokens[at].text for at in mention.positions if question.tokens[at].text.isdigit()
     )
     near = index.names.like_number(digits.lstrip("0") or "0", MOST_CHOICES)
+    what = mention.said.split(" ")[0]
+    if mention.said.startswith(("camera ", *(f"{place} " for place in _PLACES))):
+        notice = f"There is no {mention.said}."
+    else:
+        notice, what = f"There is no camera {mention.said}.", "camera"
+    if what in _PLACES:
+        kind = "zone" if what in ("zone", "area") else "site"
+        near = [one for one in index.names.entities.values() if one.kind == kind][:MOST_CHOICES]
     names = [entity_name(one, index) for one in near]
     choices = tuple(
         reworded(question.text, question.tokens, mention.positions, name) for name in names
     )
-    notice = f"There is no camera {mention.said.removeprefix('camera ')}."
     if names:
         notice += f" Did you mean {listed(names)}?"
     return Settled(notice, choices or ("What cameras do I have?",))

@@ -38,11 +38,15 @@ _OFF = (
 _INJECTED = (
     "I only answer questions about what the cameras saw, and nothing in a question changes that."
 )
+_ABOUT_ME = re.compile(
+    r"^(?:who|what|how|how old|where|why) are you\b|^are you\b|^do you (?:like|love|think|feel|want|"
+    r"dream|believe)\b|\byour name\b|\bi (?:love|hate) you\b"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SQL = re.compile(
     r"\b(?:select\b.+\bfrom|drop\s+(?:table|database)|delete\s+from|insert\s+into|update\s+\w+\s+set|"
     r"union\s+(?:all\s+)?select|alter\s+table|truncate\s+table|exec(?:ute)?\s+\w+|;\s*--)"
-    r"|'\s*or\s+'?\d|\bor\s+1\s*=\s*1"
+    r"|'\s*or\s+'?\d|\b\d\s*=\s*\d\b|'\s*--|--\s*$"
 )
 
 
@@ -52,6 +56,8 @@ def refused(text: str, language: English) -> str:
     if _SQL.search(lowered) or any(phrase in lowered for phrase in language.refused_phrases):
         return _INJECTED
     words = _WORD.findall(lowered)
+    if _ABOUT_ME.search(lowered):
+        return _OFF
     first = next((word for word in words if word not in _POLITE), "")
     if first in language.commands:
         return _ONLY_READS if first in _CHANGING else _OFF

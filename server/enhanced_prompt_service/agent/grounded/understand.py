@@ -556,7 +556,9 @@ def _compare(question: Question, draft: _Draft, index: Index) -> None:
             draft.group_by = key
             return
     if len(draft.groups) > 1:
-        draft.group_by = GroupBy.EVENT_TYPE
+        labels = [{pair[1] for pair in pairs} for _, pairs in draft.groups]
+        by_label = all(len(one) == 1 for one in labels) and len({*labels[0], *labels[1]}) > 1
+        draft.group_by = GroupBy.LABEL if by_label else GroupBy.EVENT_TYPE
         return
     for word, key in (("camera", GroupBy.CAMERA), ("site", GroupBy.SITE), ("zone", GroupBy.ZONE)):
         if f"{word}s" in question.plain.split():

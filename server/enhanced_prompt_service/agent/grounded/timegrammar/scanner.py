@@ -253,9 +253,11 @@ class _Scanner:
 
     def _year(self, at: int) -> Found | None:
         digits = self.w.digits(at)
-        if len(digits) != 4 or not 1900 <= int(digits) <= 2199 or self.w.glued(at):
+        if len(digits) != 4 or self.w.glued(at) or at == 0:
             return None
-        if at > 0 and self.w.text(at - 1) in _YEAR_LEAD:
+        before = self.w.text(at - 1)
+        likely = 1900 <= int(digits) <= 2199
+        if before in _YEAR_LEAD if likely else before in _ANY_YEAR_LEAD and self._closes(at + 1):
             return (Date(year=int(digits)),), at + 1
         return None
 
@@ -905,6 +907,7 @@ _YEAR_LEAD = words(
     """in of during year since until before after between and to from for through till - –
     throughout , compare"""
 )
+_ANY_YEAR_LEAD = words("in since until before after during")
 _WEEKDAY_LEAD = words(
     """on last this next since until till before after every each from to through between and by
     for - , than past"""

@@ -177,16 +177,15 @@ def say_edge(text: Text, said: Said, name: str, event: Evidence) -> None:
 
 def what_event(said: Said, event: Evidence) -> str:
     """ "person opens facility door at School camera G330": an event without its time."""
-    own = spoken(event.event_type)
-    composed = event.description.startswith(own[:1].upper() + own[1:]) and " at " in (
-        event.description
-    )
-    text = own if composed else event.description
-    if composed and event.label and f"({event.label})" in event.description:
-        text += f" ({event.label})"
-    if not text:
-        text = own or "event"
-    return f"{text[0].lower()}{text[1:]} at {said.camera(event.camera_id, event.site)}"
+    own = spoken(event.event_type) or "event"
+    camera = said.camera(event.camera_id, event.site)
+    text = event.description
+    if text.lower().startswith(own) and f" at {camera}" in text:
+        label = f" ({event.label})" if f"({event.label})" in text else ""
+        return f"{own}{label} at {camera}"
+    if camera.lower() in text.lower():
+        return f"{text[0].lower()}{text[1:]}"
+    return f"{text[0].lower()}{text[1:]} ({camera})"
 
 
 def rolled(rows: Sequence[GroupRow], key: int = 0) -> dict[str, int]:

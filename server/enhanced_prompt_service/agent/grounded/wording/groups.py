@@ -224,7 +224,7 @@ def compose_trend(text: Text, said: Said) -> None:
     if len(shown) > MOST_POINTS:
         shown = sorted(list(counts.items())[:10])
     for key, count in shown:
-        text.add(f"\n- {say_group(said, by, key)}: {many(count)}")
+        text.add(f"\n• {say_group(said, by, key)}: {many(count)}")
         texts[key] = many(count)
     text.add(f"\nMost: {say_group(said, by, peak)}, with {many(most)}.")
     texts[peak] = many(most)
@@ -311,6 +311,7 @@ def _groups(text: Text, said: Said) -> None:
         GroupBy.SITE: query.sites,
         GroupBy.ZONE: query.zones,
         GroupBy.EVENT_TYPE: query.event_types,
+        GroupBy.LABEL: query.labels,
     }.get(by)
     every = {key: counts.get(key, 0) for key in {*counts, *(asked or ())}}
     if asked:

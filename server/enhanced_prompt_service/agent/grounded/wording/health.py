@@ -70,12 +70,7 @@ def _states(text: Text, said: Said) -> None:
         text.fact("cameras_recording", len(recording_now), "cameras")
         text.fact("cameras_offline", len(offline), "cameras")
     else:
-        text.number("cameras_offline", len(offline), "cameras", many(len(offline)))
-        text.add(f" of {plural_cameras(text, len(cameras))} do not record now")
-        text.add(f": {_names(said, offline)}. " if offline else ". ")
-        text.number("cameras_recording", len(recording_now), "cameras", many(len(recording_now)))
-        text.add(" recording")
-        text.add(f": {_names(said, recording_now)}." if recording_now else ".")
+        _both(text, said, recording_now, offline, len(cameras))
     text.fact("cameras", len(cameras), "cameras")
     if unknown:
         text.add(" Of ")
@@ -86,10 +81,23 @@ def _states(text: Text, said: Said) -> None:
     _last_seen(text, said, offline)
 
 
-def plural_cameras(text: Text, count: int) -> str:
-    """ "24 cameras", with its fact."""
-    text.fact("cameras", count, "cameras", text=many(count))
-    return f"{many(count)} {plural(count, 'camera')}"
+def _both(text: Text, said: Said, recording_now: list[str], offline: list[str], count: int) -> None:
+    """Which record and which do not."""
+    if not offline:
+        text.fact("cameras_offline", 0, "cameras")
+        text.number("cameras_recording", len(recording_now), "cameras", many(len(recording_now)))
+        text.add(" of ")
+        text.number("cameras", count, "cameras", many(count))
+        text.add(f" {plural(count, 'camera')} recording now, none is offline")
+        text.add(f": {_names(said, recording_now)}." if recording_now else ".")
+        return
+    text.number("cameras_offline", len(offline), "cameras", many(len(offline)))
+    text.add(" of ")
+    text.number("cameras", count, "cameras", many(count))
+    text.add(f" {plural(count, 'camera')} not recording now: {_names(said, offline)}. ")
+    text.number("cameras_recording", len(recording_now), "cameras", many(len(recording_now)))
+    text.add(" recording")
+    text.add(f": {_names(said, recording_now)}." if recording_now else ".")
 
 
 def _last_seen(text: Text, said: Said, offline: list[str]) -> None:
@@ -103,7 +111,7 @@ def _last_seen(text: Text, said: Said, offline: list[str]) -> None:
         return
     end, _ = max(ends)
     local = end.astimezone(said.zone)
-    text.add(" Last recorded by one of them: ")
+    text.add(" Last recorded: ")
     text.number(
         "recorded_to",
         end.timestamp(),

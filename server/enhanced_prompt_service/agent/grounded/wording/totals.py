@@ -118,7 +118,7 @@ def _edges(text: Text, said: Said) -> None:
 
 def _lines(text: Text, said: Said, events: Sequence[Evidence]) -> None:
     for event in events[: max(MOST_LINES, said.query.limit)]:
-        text.add("\n- ")
+        text.add("\n• ")
         text.cited(f"{_when(said, event)}: {what_event(said, event)}", [event])
     if len(events) and said.findings.total_matches > len(events[:MOST_LINES]):
         text.add("\nThese stand for all of them.")
@@ -142,12 +142,12 @@ def _clips(text: Text, said: Said) -> None:
         text.add(" Clips:")
         for event in said.findings.evidence:
             if event.clip_url:
-                text.add("\n- ")
+                text.add("\n• ")
                 text.cited(f"{_when(said, event)}: {what_event(said, event)}", [event])
         return
     text.add(" No clip addresses are known for them; these events stand for all of them:")
     for event in said.findings.evidence[:MOST_LINES]:
-        text.add("\n- ")
+        text.add("\n• ")
         text.cited(f"{_when(said, event)}: {what_event(said, event)}", [event])
 
 
