@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import bootstrap
 
@@ -131,14 +132,15 @@ def _serve(site: Site) -> None:
     simulation = site.start("simulate", "--server", address)
     _await_history(simulation, server)
     _say(_what_to_try(site, address))
-    while True:
-        for line in server.news():
-            if told := _turn_told(line):
-                _say(told)
-        for child in site.children:
-            if not child.alive:
-                raise child.died()
-        time.sleep(POLL_S)
+    try:
+        while True:
+            _tell_turns(server)
+            for child in site.children:
+                if not child.alive:
+                    raise child.died()
+            time.sleep(POLL_S)
+    finally:
+        _tell_turns(server)
 
 
 def _await_address(home: Path, server: Child) -> str:
@@ -195,12 +197,16 @@ Data and logs are in {_short(site.home)}. Ctrl-C ends everything.
 """
 
 
-def _turn_told(line: str) -> str | None:
-    """A line about a question that ended, from one of the server's log lines."""
-    if "PromptService" not in line or '"ended"' not in line:
-        return None
-    entry = json.loads(line)
-    name = str(entry.get("method", "")).rpartition("/")[2]
+def _tell_turns(server: Child) -> None:
+    """Say which questions ended since the last time."""
+    for line in server.news():
+        if "PromptService" in line and '"ended"' in line:
+            _say(_turn_told(json.loads(line)))
+
+
+def _turn_told(entry: dict[str, Any]) -> str:
+    """A line about a question that ended, from an entry of the server's log."""
+    name = str(entry["method"]).rpartition("/")[2]
     at = datetime.fromisoformat(entry["timestamp"]).astimezone()
     return (
         f"{at:%H:%M:%S}  {name}: {entry.get('outcome')} after {entry.get('duration_ms', 0):.0f} ms"

@@ -84,7 +84,9 @@ async def main() -> None:
     arguments.add_argument("--pause", type=float, default=0.0)
     pause_s = arguments.parse_args().pause
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(build(pause_s), log_level="error", access_log=False, loop="uvloop")
+    config = uvicorn.Config(
+        build(pause_s), log_level="error", access_log=False, timeout_keep_alive=600
+    )
     server = uvicorn.Server(config)
     print("LISTENING", listener.getsockname()[1], flush=True)
     await server.serve(sockets=[listener])

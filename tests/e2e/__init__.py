@@ -1,0 +1,1 @@
+"""Tests of the whole thing, as its users start it."""
