@@ -64,12 +64,8 @@ def entity_name(entity: Entity, index: Index) -> str:
     name = plain_name(entity.name)
     if entity.kind == "camera" and len(index.names.cameras.get(entity.id, ())) > 1:
         return f"{name} at {plain_name(index.site_name(entity.site))}"
-    alike = [
-        one
-        for one in index.names.entities.values()
-        if one.kind == entity.kind and one.name == entity.name and one != entity
-    ]
-    return f"{name} ({entity.id})" if alike and entity.kind == "camera" else name
+    alike = entity.kind == "camera" and index.names.how_many(entity) > 1
+    return f"{name} ({entity.id})" if alike else name
 
 
 def listed(names: Iterable[str], *, most: int = 6, last: str = "or") -> str:

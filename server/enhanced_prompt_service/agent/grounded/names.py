@@ -84,6 +84,7 @@ class NameIndex:
         self.prefixes: set[str] = set()
         for site in catalogue.sites:
             self._add_site(site)
+        self._alike = Counter((one.kind, one.name) for one in self.entities.values())
         counts = Counter(one for variant in self._variants for one in set(variant.stems))
         self.vocabulary = frozenset(counts)
         self._by_key: dict[str, list[Variant]] = defaultdict(list)
@@ -282,6 +283,10 @@ class NameIndex:
             ranked += [(rank, number.zfill(9), one) for one in entities]
         ranked.sort(key=lambda item: (item[0], item[1], item[2].id))
         return [one for _, _, one in ranked[:most]]
+
+    def how_many(self, entity: Entity) -> int:
+        """Entities of the same kind and name."""
+        return self._alike[entity.kind, entity.name]
 
     def all_cameras(self) -> list[Entity]:
         """Every camera, by site and id."""

@@ -13,6 +13,7 @@ from .question import Question
 from .words import word_set
 
 PARTIAL_CERTAINTY = 0.85
+MOST_NAMED = 7  # names of a clarification; beyond six it says "others"
 _ORDINALS = word_set("first second third fourth fifth sixth seventh eighth ninth tenth last")
 _PLACES = ("site", "zone", "area", "location", "building")
 _UNION = frozenset({"and", "or", "with", "than", "versus", "vs", "to", "against", ",", "&", "from"})
@@ -97,7 +98,7 @@ def _ambiguous(
     question: Question, positions: Sequence[int], entities: Sequence[Entity], index: Index
 ) -> Settled:
     said = " ".join(question.texts[at] for at in sorted(positions))
-    names = [entity_name(one, index) for one in entities]
+    names = [entity_name(one, index) for one in entities[:MOST_NAMED]]
     choices = tuple(
         reworded(question.text, question.tokens, positions, name) for name in names[:MOST_CHOICES]
     )
@@ -146,7 +147,7 @@ def _refuse_ordinals(question: Question, index: Index) -> None:
             one.site for m in question.mentions if at < m.positions[0] <= end for one in m.entities
         }
         cameras = [one for one in index.names.all_cameras() if not sites or one.site in sites]
-        names = [entity_name(one, index) for one in cameras]
+        names = [entity_name(one, index) for one in cameras[:MOST_NAMED]]
         choices = tuple(
             reworded(question.text, question.tokens, range(at, end + 1), name)
             for name in names[:MOST_CHOICES]
@@ -174,7 +175,7 @@ def _refuse_unknown_cameras(question: Question, index: Index, sites: Sequence[En
             if one.kind == what and (not sites or one.site in {site.id for site in sites})
         ]
         near.sort(key=lambda one: (one.site, one.id))
-        names = [entity_name(one, index) for one in near]
+        names = [entity_name(one, index) for one in near[:MOST_NAMED]]
         raise Settled(
             f"No {what} here is called “{word.text}”."
             + (f" There is {listed(names, last='and')}." if names else ""),
