@@ -185,7 +185,7 @@ async def test_an_unexpected_error_fails_the_turn_and_says_only_an_incident() ->
         frames = await frames_of(attached)
     failed = frames[-1].payload
     assert isinstance(failed, Failed)
-    assert failed.error.reason == Reason.INTERNAL
+    assert failed.error.reason == Reason.TURN_FAILED
     assert "secret" not in failed.error.message
     assert failed.error.incident_id in failed.error.message
     assert not failed.error.retryable

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import BigInteger, SelectBase, Text, and_, bindparam, func, select
 
 from ..domain.events import Coverage, CoverageState, Ingested
 from ..domain.stores import CoverageSpan
@@ -178,16 +178,31 @@ def recorded(
 ) -> list[CoverageSpan]:
     """Recorded spans inside the window, merged per camera, sorted by camera, then start."""
     low, high = to_us(window.start), to_us(window.end)
-    wanted = [coverage.c.state == CoverageState.RECORDING.value]
     if cameras:
         cameras = frozenset(storable(one) for one in cameras)
-        wanted.append(dialects.among(session, coverage.c.camera_id, sorted(cameras)))
-    begun_inside = select(*_SPAN).where(
-        coverage.c.tenant == tenant, coverage.c.start_us > low, coverage.c.start_us < high
-    )
+
+    def begun_inside() -> SelectBase:
+        wanted = [
+            coverage.c.tenant == bindparam("tenant", None),
+            coverage.c.start_us > bindparam("low", None, BigInteger),
+            coverage.c.start_us < bindparam("high", None, BigInteger),
+            coverage.c.state == bindparam("state", None),
+        ]
+        if cameras:
+            wanted.append(dialects.among_slot(session, coverage.c.camera_id, "cameras", Text()))
+        return select(*_SPAN).where(*wanted)
+
+    values = {
+        "tenant": tenant,
+        "low": low,
+        "high": high,
+        "state": CoverageState.RECORDING.value,
+        "cameras": dialects.many(session, sorted(cameras or ())),
+    }
+    inside = session.run(("recorded spans", bool(cameras)), begun_inside, values).all()
     by_camera: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for site, camera_id, start, end, state in (
-        *session.execute(begun_inside.where(*wanted)),
+        *inside,
         *_newest(session, tenant, low),
     ):
         if end <= low or state != CoverageState.RECORDING.value:
@@ -251,6 +266,11 @@ _SPAN = (
 
 def _newest(session: Session, tenant: str, at: int) -> list[tuple[str, str, int, int, str]]:
     """Of each camera the span that began last, at or before an instant: one seek a camera."""
+    rows = session.run("newest spans", _newest_spans, {"tenant": tenant, "at": at}).all()
+    return [(*row,) for row in rows if row[0] is not None]
+
+
+def _newest_spans() -> SelectBase:
     earlier = coverage.alias("earlier")
     began = (
         select(func.max(earlier.c.start_us))
@@ -258,12 +278,12 @@ def _newest(session: Session, tenant: str, at: int) -> list[tuple[str, str, int,
             earlier.c.tenant == coverage_cameras.c.tenant,
             earlier.c.site == coverage_cameras.c.site,
             earlier.c.camera_id == coverage_cameras.c.camera_id,
-            earlier.c.start_us <= at,
+            earlier.c.start_us <= bindparam("at", None, BigInteger),
         )
         .correlate(coverage_cameras)
         .scalar_subquery()
     )
-    rows = session.execute(
+    return (
         select(*_SPAN)
         # An outer join, so that SQLite begins with the cameras and not with all of coverage.
         .join_from(
@@ -277,6 +297,5 @@ def _newest(session: Session, tenant: str, at: int) -> list[tuple[str, str, int,
             ),
             isouter=True,
         )
-        .where(coverage_cameras.c.tenant == tenant)
+        .where(coverage_cameras.c.tenant == bindparam("tenant", None))
     )
-    return [(*row,) for row in rows if row.site is not None]

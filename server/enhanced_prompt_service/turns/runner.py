@@ -234,7 +234,7 @@ class Attempt:
         incident = uuid.uuid4().hex
         _log.exception("turn failed", incident_id=incident, turn_id=self._row.turn_id)
         return TurnError(
-            Reason.INTERNAL,
+            Reason.TURN_FAILED,
             f"internal error, incident {incident}",
             retryable=False,
             partial_kept=False,
