@@ -17,7 +17,7 @@ from enhanced_prompt_service.domain.answers import (
 
 from .intents import Aspect
 from .query import Findings, Query
-from .wording.asks import follow_ups
+from .wording.asks import follow_ups, instead
 from .wording.common import Said
 from .wording.groups import compose_compare, compose_rank, compose_trend
 from .wording.health import compose_health
@@ -119,7 +119,7 @@ def _asked_back(query: Query, findings: Findings) -> Answer:
         response_type=ResponseType.CLARIFICATION,
         confidence_score=0.5,
         interpretation=query.interpretation,
-        follow_up_questions=query.choices or ("What can you detect?",),
+        follow_up_questions=query.choices or instead(Said(query, findings, ZoneInfo(query.zone))),
         metadata={"engine": ENGINE},
     )
 

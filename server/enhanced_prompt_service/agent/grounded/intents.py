@@ -17,7 +17,8 @@ from .timegrammar.lexicon import numbered
 from .words import word_set
 
 INTENT_WORDS = word_set(
-    """busiest quietest compare versus longest shortest average offline online recording cameras
+    """rarest slowest calmest emptiest newest oldest fastest busier quieter calmer emptier
+    scarcest commonest breakdown average busiest quietest compare versus longest shortest average offline online recording cameras
     camera happened summarise summarize summary overview recap hourly daily number detect earliest
     latest events activity yesterday between"""
 )
@@ -173,6 +174,9 @@ def _ranked(text: str, about: About) -> Intent | None:
     if re.search(r"\b(?:longest|shortest)\b", text) or re.search(r"\bat (?:most|least)\b", text):
         return None
     which = re.search(r"\b(?:which|what) (\w+ )*?(cameras?|sites?|zones?|places?|areas?)\b", text)
+    none = re.search(r"\b(?:saw|had|have|with|see|recorded|showed|got) no \w+", text)
+    if which and none and not (least or most):
+        return Intent(QuestionType.RANK, Aspect.QUIET, _key(which.group(2)) or GroupBy.CAMERA)
     if which and _has("quiet", text) and not (least or most):
         key = _key(which.group(2)) or GroupBy.CAMERA
         return Intent(QuestionType.RANK, Aspect.QUIET, key)
@@ -301,9 +305,15 @@ def _health(text: str, about: About) -> Intent | None:
 
 def _compared(text: str, about: About) -> Intent | None:
     del about
-    if _has("compare", text) or _has("than", text) or _has("or", text):
-        return Intent(QuestionType.COMPARE)
-    return None
+    if not (_has("compare", text) or _has("than", text) or _has("or", text)):
+        return None
+    less = re.search(r"\b(?:less|fewer|quieter|lower|calmer|emptier|slower)\b", text)
+    more = re.search(r"\b(?:more|busier|higher|greater|louder)\b", text)
+    asked = re.search(r"^(?:\w+ ){0,3}?(?:did|was|were|is|are|do|does|has|have)\b", text)
+    aspect = Aspect.NONE
+    if asked and (less or more) and not _has("or", text):
+        aspect = Aspect.LEAST if less else Aspect.MOST
+    return Intent(QuestionType.COMPARE, aspect)
 
 
 def _dwelt(text: str, about: About) -> Intent | None:
@@ -343,7 +353,12 @@ def _trended(text: str, about: About) -> Intent | None:
 
 
 def _split(text: str, about: About) -> Intent | None:
-    del about
+    """Counts by place or kind: "per camera", "where", "how many cameras saw"."""
+    counted = re.search(r"\b(?:how many|which|what|list) (cameras|sites|zones)\b", text)
+    where = re.search(r"\bwhere\b", text)
+    if about.nouns and (counted or where) and not re.search(r"\b(?:when|first|last)\b", text):
+        key = _key(counted.group(1)) if counted else GroupBy.CAMERA
+        return Intent(QuestionType.RANK, Aspect.MOST, key or GroupBy.CAMERA, limit=0)
     found = _REGEX["split"].search(text)
     if found is None:
         return None
@@ -355,10 +370,15 @@ def _timed(text: str, about: About) -> Intent | None:
     """When, and "the last vehicle"."""
     limit = _limit(text)
     if _has("when", text) and not limit:
+        if _has("first", text) and _has("last", text):
+            return Intent(QuestionType.WHEN)
         if _has("first", text):
             return Intent(QuestionType.WHEN, Aspect.FIRST)
         if _has("last", text):
             return Intent(QuestionType.WHEN, Aspect.LAST)
+        return Intent(QuestionType.WHEN)
+    both = re.search(r"\bfirst and (?:the )?last\b|\blast and (?:the )?first\b", text)
+    if both and about.nouns:
         return Intent(QuestionType.WHEN)
     if not limit and not re.search(r"\b(?:how many|count|did)\b", text):
         edge = re.search(r"\b(first|last) (?!one\b|half\b)(?:\w+)", text)

@@ -46,6 +46,7 @@ class Term:
     means: tuple[Stems, ...] = ()
     subject: Subject | None = None
     optional: bool = False
+    at: int = -1  # its token
 
     def covered(self, kind: Kind) -> bool:
         """Whether a kind has it, wherever in its name."""
@@ -81,6 +82,7 @@ class Terms:
     unknown: list[Word] = field(default_factory=list["Word"])
     assumptions: list[str] = field(default_factory=list[str])
     used: set[int] = field(default_factory=set[int])
+    joins: frozenset[int] = frozenset()  # tokens that list things: "and", "or", commas
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,9 @@ class KindIndex:
 
     # ---- from words to terms -----------------------------------------------------------------------
 
-    def terms(self, words: Sequence[Word]) -> Terms:
+    def terms(self, words: Sequence[Word], joins: frozenset[int] = frozenset()) -> Terms:
         """Sort the words of a question into terms."""
-        found = Terms()
+        found = Terms(joins=joins)
         at = 0
         while at < len(words):
             at += self._phrase(words, at, found) or self._single(words, at, found)
@@ -256,7 +258,7 @@ class KindIndex:
             more = self._language.synonyms.get((key,))
             if more is not None and more.also:
                 means += tuple(m for m in more.means if self._occurs(m) and m not in means)
-            term = Term(word.text, means)
+            term = Term(word.text, means, at=word.at)
             (found.soft if word.text in self._language.generic else found.actions).append(term)
             return True
         return False
@@ -284,7 +286,7 @@ class KindIndex:
         elif len(run) == 1 and run[0].text in self._language.generic:
             found.soft.append(Term(said, means))
         else:
-            found.actions.append(Term(said, means))
+            found.actions.append(Term(said, means, at=run[0].at))
         if synonym.assume and not optional:
             target = " ".join(means[0]) if group is None else group.plural
             note = f"read “{said}” as {target}: events here do not tell them apart"
@@ -328,6 +330,9 @@ class KindIndex:
         if not actions:
             return self._of_nouns(nouns, texts)
         best = _most([k for k in kinds if any(t.covered(k) for t in actions)], actions)
+        best, dropped = _one_thing(best, actions, terms.joins)
+        texts += tuple(term.said for term in dropped)
+        actions = [term for term in actions if term not in dropped]
         if nouns:
             of_nouns = [kind for kind in best if any(noun.covered(kind) for noun in nouns)]
             if not of_nouns:
@@ -481,6 +486,29 @@ def _most(
         for kind in kinds
         if not any(sets[kind.pair] < other for other in maximal[classes[kind.pair]])
     ]
+
+
+def _one_thing(
+    kinds: Sequence[Kind], actions: Sequence[Term], joins: frozenset[int]
+) -> tuple[list[Kind], list[Term]]:
+    """Actions that no kind has together are one thing only where they are listed.
+
+    "left turns and right turns" are two; "carrying a bag" is not carrying, and bags: the action
+    said first stays, and the others, which are handed back, have to be looked for otherwise.
+    """
+    classes = {frozenset(n for n, term in enumerate(actions) if term.covered(k)) for k in kinds}
+    if len(classes) < 2 or frozenset[int].intersection(*classes):
+        return list(kinds), []
+    spots = sorted(term.at for term in actions)
+    if any(spots[0] < join < spots[-1] for join in joins):
+        return list(kinds), []
+    kept = min(classes, key=lambda one: (-len(one), min(one)))
+    found = [
+        kind
+        for kind in kinds
+        if frozenset(n for n, term in enumerate(actions) if term.covered(kind)) == kept
+    ]
+    return found, [term for n, term in enumerate(actions) if n not in kept]
 
 
 def _least_unsaid(

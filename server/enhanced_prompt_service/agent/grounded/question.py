@@ -14,8 +14,9 @@ from .intents import About, Intent, classify
 from .kinds import Chosen, Terms, Word
 from .names import CAMERA_WORDS, PLACE_WORDS, Mention
 from .timegrammar import Phrase, Words, scan
-from .words import Kind, Token, stem, tokenise
+from .words import Kind, Token, stem, tokenise, word_set
 
+_JOINS = word_set("and or , & versus vs than with to / compared against")
 MOST_INTENT_CHARACTERS = 600  # more than that is no question; patterns look no further
 _OVER = frozenset({"over", "exceeding", "above", ">", "beyond"})
 _UNDER = frozenset({"under", "below", "<"})
@@ -91,7 +92,8 @@ def read_question(text: str, index: Index) -> Question:
     content = [one for one in words if one.stem not in CAMERA_WORDS]
     excluded_from = _excluded(texts)
     behind = [one for one in content if 0 <= excluded_from < one.at]
-    terms = index.kinds.terms([one for one in content if one not in behind])
+    joins = frozenset(at for at, text in enumerate(texts) if text in _JOINS)
+    terms = index.kinds.terms([one for one in content if one not in behind], joins)
     chosen = index.kinds.choose(terms)
     excluded = index.kinds.choose(index.kinds.terms(behind)) if behind else None
     unknown = [one for one in terms.unknown if not _beside_a_name(one, named, stems)]

@@ -18,7 +18,7 @@ from enhanced_prompt_service.domain.events import GroupBy
 from enhanced_prompt_service.domain.times import Interval, RecurringMask, union
 from enhanced_prompt_service.domain.turns import QuestionFilter
 
-from .clarify import Settled, examples, reworded, sentence
+from .clarify import Settled, examples, plain_name, reworded, sentence
 from .followup import (
     Previous,
     group_of,
@@ -487,13 +487,11 @@ def _set_unknown(question: Question, draft: _Draft, index: Index) -> None:
     said = " ".join(f"“{word}”" for word in unknown[:4])
     draft.notice = f"Nothing that occurs here fits {said}."
     positions = [one.at for one in question.unknown]
-    if unknown and positions[-1] - positions[0] < len(positions) + 1:
+    options = _places_instead(question, index)
+    if options and positions[-1] - positions[0] < len(positions) + 1:
         span = range(positions[0], positions[-1] + 1)
-        options = _instead(question, index, positions[0])
-        draft.choices = tuple(
-            reworded(question.text, question.tokens, span, name) for name in options
-        )
-    draft.choices = (*draft.choices, "What can you detect?")
+        offered = tuple(reworded(question.text, question.tokens, span, name) for name in options)
+        draft.choices = (*offered, "What can you detect?")
 
 
 def _mostly_unknown(question: Question, draft: _Draft) -> bool:
@@ -506,17 +504,16 @@ def _mostly_unknown(question: Question, draft: _Draft) -> bool:
     return len(question.unknown) >= 2 and len(question.unknown) * 2 >= len(content)
 
 
-def _instead(question: Question, index: Index, at: int) -> list[str]:
-    """What may have been meant by an unknown word: a place behind "at the", else a noun."""
+def _places_instead(question: Question, index: Index) -> list[str]:
+    """Sites that may have been meant by an unknown word behind "at the"."""
+    if not question.unknown or question.mentions:
+        return []
+    at = question.unknown[0].at
     before = question.texts[max(0, at - 2) : at]
+    if not any(text in ("at", "in", "on", "near", "by", "inside") for text in before):
+        return []
     sites = sorted(index.names.sites.values(), key=lambda site: site.site_id)
-    if any(text in ("at", "in", "on", "near", "by", "inside") for text in before):
-        return [(site.name or site.site_id).split("(")[0].strip() for site in sites[:3]]
-    return [
-        group.plural
-        for group in index.language.subjects
-        if any(kind.first in group.starts for kind in index.kinds.kinds.values())
-    ][:3]
+    return [plain_name(site.name or site.site_id) for site in sites[:3]]
 
 
 # ---- evidence that was shown before --------------------------------------------------------------

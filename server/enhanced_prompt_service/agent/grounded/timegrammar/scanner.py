@@ -517,7 +517,14 @@ class _Scanner:
             return (Rolling(2, "week"),), after
         if word in ("previous", "preceding"):
             return (Shift(-1, unit),), after
+        if word == "last" and unit in ("week", "month", "year") and self._rolls(after - 3):
+            return (Rolling(1, unit),), after
         return (Period(unit, -1),), after
+
+    def _rolls(self, at: int) -> bool:
+        """ "in the last week" is the past seven days; "last week" and "the last week" are not."""
+        lead = self.w.text(at - 1) if at > 0 else ""
+        return self.w.text(at) == "the" and lead in ("in", "within", "over", "during")
 
     def this(self, at: int) -> Found | None:
         step = at + 1

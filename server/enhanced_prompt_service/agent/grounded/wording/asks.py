@@ -27,7 +27,7 @@ def follow_ups(said: Said) -> tuple[str, ...]:
 def _for(said: Said) -> Iterable[str]:
     query, report = said.query, said.findings.coverage
     window = query.time_range
-    when = ask_window(window, said.zone) if window is not None else ""
+    when = ask_window(window, said.zone, query.now) if window is not None else ""
     where = asked_where(query)
     if said.findings.elsewhere and report is not None and report.share == 0:
         yield from (_again(said, one) for one in said.findings.elsewhere)
@@ -47,7 +47,9 @@ def _for(said: Said) -> Iterable[str]:
         case QuestionType.COMPARE:
             yield _sentence("What happened", where, when)
             if query.other is not None:
-                yield _sentence("What happened", where, ask_window(query.other, said.zone))
+                yield _sentence(
+                    "What happened", where, ask_window(query.other, said.zone, query.now)
+                )
             yield _sentence("Events per hour", where, when)
         case _:
             if query.question_type is not QuestionType.RECAP:
@@ -62,10 +64,23 @@ def _for(said: Said) -> Iterable[str]:
                 yield _sentence(f"When were the last {_events(query).lower()}", where, "")
 
 
+def instead(said: Said) -> tuple[str, ...]:
+    """What can be asked about the same place and time, where a word fitted nothing."""
+    query = said.query
+    window = query.time_range
+    when = ask_window(window, said.zone, query.now) if window is not None else ""
+    where = asked_where(query)
+    return (
+        _sentence("What happened", where, when),
+        _sentence("How many people were there", where, when),
+        "What can you detect?",
+    )
+
+
 def _again(said: Said, window: Interval) -> str:
     """The same question about another window."""
     query = said.query
-    when, where = ask_window(window, said.zone), asked_where(query)
+    when, where = ask_window(window, said.zone, query.now), asked_where(query)
     match query.question_type:
         case QuestionType.COUNT | QuestionType.EXISTENCE | QuestionType.RECURRING:
             if query.event_types or query.labels:

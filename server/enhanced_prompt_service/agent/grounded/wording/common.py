@@ -15,7 +15,7 @@ from ..kinds import spoken
 from ..query import Findings, Query
 from .interpretation import places_of
 from .text import Text, many
-from .times import say_hours, say_instant, say_mask, say_window
+from .times import say_hours, say_instant, say_length, say_mask, say_window
 
 FULL = 0.995  # a share from which on a window counts as recorded as a whole
 MOST_FACTS = 200  # groups that stand beside a text
@@ -49,7 +49,12 @@ class Said:
         """ "person events", "events with “red”"."""
         word = "event" if count == 1 else "events"
         noun = f"{self.query.subject} {word}" if self.query.subject else word
-        return f"{noun} with “{self.query.text}”" if self.query.text else noun
+        if self.query.text:
+            noun += f" with “{self.query.text}”"
+        threshold = self.query.threshold
+        if threshold is not None:
+            noun += f" lasting {threshold.kind} {say_length(threshold.seconds)}"
+        return noun
 
     def where(self) -> str:
         """ " at School", or nothing."""

@@ -83,7 +83,7 @@ def compose_rank(text: Text, said: Said) -> None:
         text.add(f" None of them names a {_NOUNS[by]}.")
         return
     shown = list(counts.items())[: said.query.limit or MOST_RANKED]
-    _first(text, said, by, shown[0], "Busiest" if not said.query.subject else "Most")
+    _first(text, said, by, shown[0])
     if len(shown) > 1:
         text.add(" Then ")
         _entries(text, said, by, shown[1:])
@@ -94,10 +94,12 @@ def compose_rank(text: Text, said: Said) -> None:
     say_total(text, said)
 
 
-def _first(text: Text, said: Said, by: GroupBy, entry: tuple[str, int], superlative: str) -> None:
+def _first(text: Text, said: Said, by: GroupBy, entry: tuple[str, int]) -> None:
     key, count = entry
-    noun = said.noun(count)
-    text.add(f"{superlative} {_NOUNS[by]}: {say_group(said, by, key)}, with {many(count)} {noun}.")
+    if said.query.subject or said.query.text:
+        text.add(f"Most {said.noun(2)}: {say_group(said, by, key)}, with {many(count)}.")
+        return
+    text.add(f"Busiest {_NOUNS[by]}: {say_group(said, by, key)}, with {many(count)} events.")
 
 
 def _entries(text: Text, said: Said, by: GroupBy, entries: list[tuple[str, int]]) -> None:
@@ -254,6 +256,9 @@ def _two_windows(text: Text, said: Said) -> None:
         if report is not None and report.share == 0
     ]
     difference = one - two
+    if empty:
+        text.add(f"Nothing was recorded{said.where()} on {' nor on '.join(empty)}, so ")
+        text.add("there is nothing to compare. On record: ")
     text.add(_verdict(said, difference, comparable=not empty))
     text.number("events", one, "events", many(one))
     text.add(f" {said.noun(one)}{said.where()}, {here}")
@@ -278,8 +283,6 @@ def _two_windows(text: Text, said: Said) -> None:
         if two:
             text.fact("change", 0, "percent")
     text.fact("participants", found.totals.participants, "participants")
-    if empty:
-        text.add(f" Nothing was recorded for {' or '.join(empty)}, so they cannot be compared.")
 
 
 def _verdict(said: Said, difference: int, *, comparable: bool) -> str:

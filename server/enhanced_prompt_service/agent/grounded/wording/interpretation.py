@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from ..query import Query
 
 _HEADS = {
-    QuestionType.RECAP: "What happened",
-    QuestionType.COUNT: "How many",
-    QuestionType.EXISTENCE: "Whether there were any",
+    QuestionType.RECAP: "Recap of",
+    QuestionType.COUNT: "Count of",
+    QuestionType.EXISTENCE: "Whether there were",
     QuestionType.WHEN: "When there were",
     QuestionType.RANK: "Ranking by",
     QuestionType.COMPARE: "Comparison of",
     QuestionType.TREND: "Course of",
-    QuestionType.DWELL: "How long there were",
+    QuestionType.DWELL: "Duration of",
     QuestionType.SEARCH: "Search for",
-    QuestionType.RECURRING: "Recurring:",
-    QuestionType.MOMENT: "What was going on:",
-    QuestionType.HEALTH: "State of cameras",
+    QuestionType.RECURRING: "Recurring",
+    QuestionType.MOMENT: "What was going on, of",
+    QuestionType.HEALTH: "The cameras themselves",
 }
 _GROUPS = {
     "camera_id": "camera",
@@ -85,8 +85,6 @@ def _rendered(query: Query) -> str:
     where = places_of(query)
     if where:
         parts.append(where)
-    if query.threshold is not None:
-        parts.append(f"lasting {query.threshold.kind} {say_length(query.threshold.seconds)}")
     zone = ZoneInfo(query.zone)
     when = ", ".join(say_window(one, zone) for one in query.windows[:3])
     if len(query.windows) > 3:
@@ -106,7 +104,11 @@ def _rendered(query: Query) -> str:
 def events_of(query: Query) -> str:
     """ "person events", "events"; with the text that they must hold."""
     noun = f"{query.subject} events" if query.subject else "events"
-    return f"{noun} with “{query.text}”" if query.text else noun
+    if query.text:
+        noun += f" with “{query.text}”"
+    if query.threshold is not None:
+        noun += f" lasting {query.threshold.kind} {say_length(query.threshold.seconds)}"
+    return noun
 
 
 def places_of(query: Query, *, most: int = 3) -> str:

@@ -64,17 +64,12 @@ def compose_dwell(text: Text, said: Said) -> None:
     query, found = said.query, said.findings
     if query.threshold is not None:
         length = say_length(query.threshold.seconds)
+        text.fact("threshold", query.threshold.seconds, "seconds", text=length)
         if not found.total_matches:
             say_nothing(text, said)
-            text.add(f" Asked was for lasting {query.threshold.kind} ")
-            text.number("threshold", query.threshold.seconds, "seconds", length)
-            text.add(".")
             say_ongoing(text, said)
             return
         say_total(text, said)
-        text.add(f" Each lasted {query.threshold.kind} ")
-        text.number("threshold", query.threshold.seconds, "seconds", length)
-        text.add(".")
         _longest(text, said)
         _mean(text, said, lead=" On average they took ")
         return

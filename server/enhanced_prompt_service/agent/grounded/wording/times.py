@@ -57,18 +57,27 @@ def say_window(window: Interval, zone: ZoneInfo) -> str:
     return f"{say_date(start)}, {say_clock(start)} to {say_date(end)}, {say_clock(end)}"
 
 
-def ask_window(window: Interval, zone: ZoneInfo) -> str:
-    """A window as a question names it, so that the engine reads the same window again."""
+def ask_window(window: Interval, zone: ZoneInfo, now: datetime | None = None) -> str:
+    """A window as a question names it, so that the engine reads the same window again.
+
+    Clock times in whole minutes: the start's own, the end's next. With `now`, an end there needs
+    no saying.
+    """
     start, end = window.start.astimezone(zone), window.end.astimezone(zone)
     last = (window.end - timedelta(microseconds=1)).astimezone(zone)
-    if _midnight(start) and _midnight(end):
+    running = now is not None and window.end == now
+    if _midnight(start) and (running or _midnight(end)):
         if start.date() == last.date():
             return f"on {say_date(start, weekday=False)}"
+        if running:
+            return f"since {say_date(start, weekday=False)}"
         return f"from {say_date(start, weekday=False)} to {say_date(last, weekday=False)}"
+    if end.second or end.microsecond:
+        end = end.replace(second=0, microsecond=0) + timedelta(minutes=1)
     if start.date() == last.date():
-        until = "midnight" if _midnight(end) else say_clock(end)
-        return f"between {say_clock(start)} and {until} on {say_date(start, weekday=False)}"
-    return f"from {start:%Y-%m-%dT%H:%M:%S} to {end:%Y-%m-%dT%H:%M:%S}"
+        until = "midnight" if _midnight(end) else f"{end:%H:%M}"
+        return f"between {start:%H:%M} and {until} on {say_date(start, weekday=False)}"
+    return f"from {start:%Y-%m-%dT%H:%M} to {end:%Y-%m-%dT%H:%M}"
 
 
 def say_mask(mask: RecurringMask) -> str:
