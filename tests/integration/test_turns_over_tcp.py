@@ -198,3 +198,74 @@ async def test_what_a_former_process_left_running_can_be_asked_again(start: Star
     ]
     assert {one.turn_id for one in frames} == {"turn_lost"}
     assert {one.attempt for one in frames} == {2}
+
+
+async def watched(app: App, turn_id: str, after: int, **more: int) -> list[turns_pb2.TurnFrame]:
+    """What WatchTurn still shows after a sequence, over a connection of its own."""
+    request = prompt_service_pb2.WatchTurnRequest(
+        turn_id=turn_id, after_sequence=after, detail=turns_pb2.DETAIL_REASONING, **more
+    )
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(app.address, options=options) as channel:
+        return [one.turn async for one in stub(app, channel).WatchTurn(request)]
+
+
+async def test_a_cut_stream_goes_on_where_it_was_cut_losing_and_doubling_nothing(
+    start: Start,
+) -> None:
+    agent = HeldAgent()
+    async with start(agent) as app:
+        request = prompt_service_pb2.AskRequest(query=QUESTION, detail=turns_pb2.DETAIL_REASONING)
+        async with grpc.aio.insecure_channel(app.address) as channel:
+            asked = stub(app, channel).Ask(request)
+            agent.allow(2)
+            seen = [(await asked.read()).turn for _ in range(4)]
+            asked.cancel()
+        rest = asyncio.ensure_future(watched(app, seen[0].turn_id, seen[-1].sequence))
+        agent.allow(3)
+        frames = [*seen, *(await rest)]
+        assert [one.sequence for one in frames] == list(range(1, len(frames) + 1))
+        assert text_of(frames) == "one two three four five "
+        assert frames[-1].WhichOneof("payload") == "completed"
+        again = await watched(app, seen[0].turn_id, 0)
+        assert [one.SerializeToString() for one in again] == [
+            one.SerializeToString() for one in frames
+        ]
+
+
+@pytest.mark.parametrize(
+    ("turn_id", "place", "code"),
+    [
+        ("none", {"after": 0}, grpc.StatusCode.NOT_FOUND),
+        ("", {"after": 99}, grpc.StatusCode.OUT_OF_RANGE),
+        ("", {"after": 0, "attempt": 2}, grpc.StatusCode.OUT_OF_RANGE),
+    ],
+)
+async def test_watching_what_is_not_there_says_so(
+    start: Start, turn_id: str, place: dict[str, int], code: grpc.StatusCode
+) -> None:
+    agent = HeldAgent()
+    agent.allow(1)
+    async with start(agent) as app:
+        frames = await frames_of(app, prompt_service_pb2.AskRequest(query="one"))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await watched(app, turn_id or frames[0].turn_id, **place)
+        assert caught.value.code() == code
+
+
+async def test_cancelling_stops_the_agent_keeps_the_partial_answer_and_is_idempotent(
+    start: Start,
+) -> None:
+    agent = HeldAgent()
+    async with start(agent) as app, grpc.aio.insecure_channel(app.address) as channel:
+        asked = stub(app, channel).Ask(prompt_service_pb2.AskRequest(query=QUESTION))
+        started = await asked.read()
+        agent.allow(1)
+        await asked.read()
+        request = prompt_service_pb2.CancelTurnRequest(turn_id=started.turn.turn_id)
+        first = await stub(app, channel).CancelTurn(request)
+        assert agent.cancelled.is_set()
+        assert first.turn.state == turns_pb2.TURN_STATE_CANCELLED
+        assert await stub(app, channel).CancelTurn(request) == first
+        closing = (await rest_of(asked))[-1].turn
+        assert closing.cancelled.response.response == "one "

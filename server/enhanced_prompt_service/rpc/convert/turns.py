@@ -25,14 +25,17 @@ from ...domain.turns import (
     ToolFinished,
     ToolStarted,
     TurnRequest,
+    TurnRow,
+    TurnState,
 )
 from ..errors import status_of_turn
 from .answers import evidence, prompt_response, usage
-from .times import instant, interval
+from .times import instant, interval, timestamp
 
 KINDS: dict[int, FrameKind] = {
     turns_pb2.FrameKind.Value(f"FRAME_KIND_{kind.name}"): kind for kind in FrameKind
 }
+STATES = {state: turns_pb2.TurnState.Value(f"TURN_STATE_{state.name}") for state in TurnState}
 ANSWER_KINDS = frozenset(FrameKind) - REASONING_ONLY
 
 
@@ -124,4 +127,21 @@ def turn_frame(frame: Frame) -> turns_pb2.TurnFrame:
             message.failed.usage.CopyFrom(usage(used))
         case Cancelled(response):
             message.cancelled.response.CopyFrom(prompt_response(response))
+    return message
+
+
+def turn_row(row: TurnRow) -> turns_pb2.Turn:
+    """A turn as it is stored, without its answer."""
+    message = turns_pb2.Turn(
+        turn_id=row.turn_id,
+        conversation_id=row.conversation_id,
+        conversation_turn=row.conversation_turn,
+        message_id=row.message_id,
+        request_id=row.request_id,
+        attempt=row.attempt,
+        state=STATES[row.state],
+        create_time=timestamp(row.created_at),
+    )
+    if row.ended_at is not None:
+        message.end_time.CopyFrom(timestamp(row.ended_at))
     return message

@@ -11,11 +11,11 @@ from google.protobuf.duration_pb2 import Duration
 from enhanced_prompt.v1 import prompt_service_pb2 as pb
 
 from ...domain.identity import Caller
-from ...domain.turns import Failed, FrameKind, TurnRequest
+from ...domain.turns import Failed, FrameKind, TurnRequest, TurnRow
 from ...domain.warming import Prewarmer, WarmPart, WarmStatus, Warmth
 from ...turns import Attached
 from ..call import Call
-from ..convert.turns import kinds_wanted, turn_request
+from ..convert.turns import kinds_wanted, turn_request, turn_row
 from ..errors import status_of_turn
 from ..frames import turn_frame_of
 from ..guard import Rejected
@@ -34,6 +34,16 @@ class StartsTurns(Protocol):
 
     async def start(self, caller: Caller, request: TurnRequest) -> Attached:
         """Begin a turn, or join the one that has this request_id."""
+        ...
+
+    async def attach(
+        self, caller: Caller, turn_id: str, *, attempt: int = 0, after_sequence: int = 0
+    ) -> Attached:
+        """Read a turn from after a sequence on."""
+        ...
+
+    async def cancel(self, caller: Caller, turn_id: str) -> TurnRow:
+        """Stop a turn; what was said so far is kept."""
         ...
 
 
@@ -72,6 +82,27 @@ class PromptService:
             if isinstance(taken.payload, Failed):
                 raise Rejected(status_of_turn(taken.payload.error))
             return pb.AnswerResponse(turn=turn_frame_of(taken))
+
+    async def WatchTurn(self, request: pb.WatchTurnRequest, call: Call) -> None:  # noqa: N802
+        """Stream a turn, running or ended, from a place in its log."""
+        attached = await self._turns.attach(
+            call.caller,
+            request.turn_id,
+            attempt=request.attempt,
+            after_sequence=request.after_sequence,
+        )
+        with attached:
+            call.noted["turn_id"] = attached.turn_id
+            cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
+            await write_turn(call, cursor, heartbeat_s=self._heartbeat_s, now=self._now)
+
+    async def CancelTurn(  # noqa: N802
+        self, request: pb.CancelTurnRequest, call: Call
+    ) -> pb.CancelTurnResponse:
+        """Stop a turn; says how it ended."""
+        call.noted["turn_id"] = request.turn_id
+        row = await self._turns.cancel(call.caller, request.turn_id)
+        return pb.CancelTurnResponse(turn=turn_row(row))
 
     async def Prewarm(self, request: pb.PrewarmRequest, call: Call) -> pb.PrewarmResponse:  # noqa: N802
         """Warm what is cold, say what is ready."""
