@@ -32,11 +32,12 @@ from . import figures
 from .figures import Figure
 from .plan import Plan
 from .processes import ROOT, pin_caller
-from .rows import ingest, questions, starting, streaming
+from .rows import ingest, questions, starting, streaming, understanding
 
 Measure = Callable[[Plan], Awaitable[list[Figure]]]
 ROWS: dict[str, Measure] = {
     "streaming": streaming.measure,
+    "understanding": understanding.measure,
     "questions": questions.measure,
     "ingest": ingest.measure,
     "starting": starting.measure,

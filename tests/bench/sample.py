@@ -6,83 +6,77 @@ the recorded days keep their answers while the store around them grows.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from enhanced_prompt.v1 import event_service_pb2, events_pb2, site_service_pb2
+from enhanced_prompt_service.domain.events import Coverage, Event
+from enhanced_prompt_service.rpc.convert.events import event_message
+from enhanced_prompt_service.rpc.convert.sites import site_message
+from enhanced_prompt_service.sources.meva import TIME_ZONE
+from enhanced_prompt_service.sources.meva_files import read_sample, sample_sites
 
-ZONE_NAME = "America/Indiana/Indianapolis"
-ZONE = ZoneInfo(ZONE_NAME)
 BATCH = 1000
-WEEK = timedelta(weeks=1)
+_ZONE = ZoneInfo(TIME_ZONE)
 
 
 def event_requests(data: Path, copies: int = 1) -> Iterator[event_service_pb2.IngestEventsRequest]:
     """All events, `copies` times, oldest copy first, a batch a request."""
-    with gzip.open(data / "meva" / "events.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+    events, _ = _sample(data)
     sequence = 0
     for copy in reversed(range(copies)):
-        for begin in range(0, len(rows), BATCH):
+        for begin in range(0, len(events), BATCH):
             sequence += 1
             request = event_service_pb2.IngestEventsRequest(sequence=sequence)
-            request.events.events.extend(_event(row, copy) for row in rows[begin : begin + BATCH])
+            part = events[begin : begin + BATCH]
+            request.events.events.extend(event_message(_earlier(one, copy)) for one in part)
             yield request
 
 
 def coverage_requests(data: Path) -> Iterator[event_service_pb2.IngestEventsRequest]:
     """When which camera recorded, each once."""
-    with gzip.open(data / "meva" / "clips.csv.gz", "rb") as packed:
-        rows = list(csv.DictReader(io.TextIOWrapper(packed, encoding="utf-8")))
-    for number, begin in enumerate(range(0, len(rows), BATCH), 1):
+    _, spans = _sample(data)
+    for number, begin in enumerate(range(0, len(spans), BATCH), 1):
         request = event_service_pb2.IngestEventsRequest(sequence=number)
-        for row in rows[begin : begin + BATCH]:
-            span = request.coverage.coverage.add(
-                site=row["site"],
-                camera_id=row["camera_id"],
-                state=events_pb2.COVERAGE_STATE_RECORDING,
-            )
-            span.start_time.FromDatetime(_instant(row["start_time"]))
-            span.end_time.FromDatetime(_instant(row["end_time"]))
+        request.coverage.coverage.extend(_span(one) for one in spans[begin : begin + BATCH])
         yield request
 
 
 def site_requests(data: Path) -> Iterator[site_service_pb2.PutSiteRequest]:
     """The catalogue: site and number only."""
-    cameras: dict[str, set[str]] = {}
-    with gzip.open(data / "meva" / "clips.csv.gz", "rb") as packed:
-        for row in csv.DictReader(io.TextIOWrapper(packed, encoding="utf-8")):
-            cameras.setdefault(row["site"], set()).add(row["camera_id"])
-    names = {"admin": "Administration building", "bus": "Bus station"}
-    for site_id, ids in sorted(cameras.items()):
-        name = names.get(site_id, site_id.capitalize())
-        site = site_service_pb2.Site(site_id=site_id, name=name, time_zone=ZONE_NAME)
-        for camera_id in sorted(ids):
-            site.cameras.add(camera_id=camera_id, name=f"{name} camera {camera_id}")
-        yield site_service_pb2.PutSiteRequest(site=site)
+    for site in sample_sites(data / "meva"):
+        yield site_service_pb2.PutSiteRequest(site=site_message(site))
 
 
-def _event(row: dict[str, Any], copy: int) -> events_pb2.Event:
-    event = events_pb2.Event(
-        event_id=row["event_id"] if not copy else f"{row['event_id']}~{copy}",
-        site=row["site"],
-        camera_id=row["camera_id"],
-        event_type=row["event_type"],
-        confidence=row["confidence"],
-        participants=row["actors"],
+@cache
+def _sample(data: Path) -> tuple[list[Event], list[Coverage]]:
+    return read_sample(data / "meva")
+
+
+def _earlier(event: Event, weeks: int) -> Event:
+    """The event at the same wall time so many weeks before, under an id of its own."""
+    if not weeks:
+        return event
+    start = _shifted(event.start_time, weeks)
+    end = event.end_time and start + (event.end_time - event.start_time)
+    return replace(event, event_id=f"{event.event_id}~{weeks}", start_time=start, end_time=end)
+
+
+def _shifted(instant: datetime, weeks: int) -> datetime:
+    wall = instant.astimezone(_ZONE).replace(tzinfo=None) - timedelta(weeks=weeks)
+    return wall.replace(tzinfo=_ZONE)
+
+
+def _span(found: Coverage) -> events_pb2.Coverage:
+    message = events_pb2.Coverage(
+        site=found.site,
+        camera_id=found.camera_id,
+        state=events_pb2.CoverageState.Value(f"COVERAGE_STATE_{found.state.name}"),
     )
-    event.start_time.FromDatetime(_instant(row["start_time"], copy))
-    event.end_time.FromDatetime(_instant(row["end_time"], copy))
-    return event
-
-
-def _instant(local: str, copy: int = 0) -> datetime:
-    """An instant `copy` weeks before a local wall time."""
-    return (datetime.fromisoformat(local) - copy * WEEK).replace(tzinfo=ZONE)
+    message.start_time.FromDatetime(found.start_time)
+    message.end_time.FromDatetime(found.end_time)
+    return message

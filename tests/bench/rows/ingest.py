@@ -19,8 +19,6 @@ from .filling import fill
 async def measure(plan: Plan) -> list[Figure]:
     """Events per second, whole sample, in batches of 1,000."""
     requests = list(event_requests(plan.data))
-    if plan.scale < 1:
-        requests = requests[: plan.scaled(len(requests), 5)]
     count = sum(len(request.events.events) for request in requests)
     ours: list[float] = []
     raw: list[float] = []
