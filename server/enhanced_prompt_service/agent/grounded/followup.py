@@ -180,9 +180,7 @@ def is_follow_up(question: Question, *, names_places: bool) -> bool:
         complete = question.has_time and names_places
         if _ANAPHORA.search(other) and not complete:
             return True
-    if re.search(
-        r"\b(?:ever|overall|altogether|in total|all time|so far|any site)\b", " ".join(words)
-    ):
+    if re.search(r"\b(?:ever|overall|altogether|all time|so far|any site)\b", " ".join(words)):
         return False
     if question.has_time and names_places:
         return False
@@ -213,6 +211,22 @@ def wants_clips(question: Question) -> bool:
         re.search(r"\b(?:show|see|play|watch|give|open|view|pull|list|let)\b", text)
         and _CLIPS.search(text)
     )
+
+
+def wants_edge(question: Question) -> Aspect:
+    """ "and the first?", "the last one": which edge, or NONE."""
+    found = re.search(
+        r"\b(first|earliest|last|latest|newest)(?: (?:one|time|event))?$", spoken(question)
+    )
+    if found is None:
+        return Aspect.NONE
+    return Aspect.FIRST if found.group(1) in ("first", "earliest") else Aspect.LAST
+
+
+def wants_place(question: Question) -> bool:
+    """ "where?", "which camera?"."""
+    return bool(re.search(r"^(?:and )?(?:where|which cameras?|on which camera|at which camera)"
+                          r"(?: was (?:it|that)| were they)?$", spoken(question)))  # fmt: skip
 
 
 def wants_next(question: Question) -> int:

@@ -74,7 +74,7 @@ _STATUS = (
 )
 _CAMERAS = r"(?:cameras?|cams?|cctv|devices?)"
 _SMALL_NUMBERS = numbered("one two three four five six seven eight nine ten", 1)
-_COUNTED = r"(\d{1,3}|" + "|".join(_SMALL_NUMBERS) + r")"
+_COUNTED = r"(\d{1,3}|" + "|".join(word for word in _SMALL_NUMBERS if word != "one") + r")"
 
 _REGEX = {
     name: re.compile(pattern)

@@ -78,6 +78,7 @@ class Terms:
     actions: list[Term] = field(default_factory=list[Term])
     soft: list[Term] = field(default_factory=list[Term])
     particles: list[Term] = field(default_factory=list[Term])
+    either: list[Term] = field(default_factory=list[Term])  # a particle, or an action
     texts: list[str] = field(default_factory=list[str])
     unknown: list[Word] = field(default_factory=list["Word"])
     assumptions: list[str] = field(default_factory=list[str])
@@ -216,10 +217,10 @@ class KindIndex:
             )
         elif word.text in language.particles:
             found.particles.append(Term(word.text, ((word.stem,),)))
-            if word.text == "left":
-                exits = language.synonyms.get(("left",))
-                if exits is not None:
-                    found.soft.append(Term(word.text, (*exits.means, ("left",))))
+            exits = language.synonyms.get((word.text,))
+            if exits is not None:  # "left" is a direction, or it is a way of leaving
+                means = (*exits.means, (word.stem,))
+                found.either.append(Term(word.text, means, at=word.at))
         elif (
             (word.text in language.function and not self._soft(word, found))
             or word.text in NUMBERS
@@ -306,6 +307,8 @@ class KindIndex:
             elif stems:
                 means.append(stems)
         group = self._subjects.get(run[0].stem) if len(run) == 1 else None
+        if group is not None and group.stem != run[0].stem:
+            group = None  # "visitors" are what the site says, not people at large
         if means:
             found.nouns.append(Term(said, tuple(means), group, optional))
 
@@ -316,6 +319,10 @@ class KindIndex:
         nouns = [one for one in terms.nouns if not one.optional]
         actions = list(terms.actions)
         kinds = list(self.kinds.values())
+        for one in terms.either:
+            direction = one.means[-1]
+            if not any(k.has(direction) and any(t.covered(k) for t in actions) for k in kinds):
+                actions.append(one)
         if not actions and terms.soft:
             actions = [
                 term
@@ -377,7 +384,7 @@ class KindIndex:
             names = dict.fromkeys(
                 one.subject.name if one.subject else _label_name(one, self.labels) for one in nouns
             )
-            return " and ".join(names)
+            return " or ".join(names)
         labels = {pair[1] for pair in pairs}
         if len(types) == 1 and len(labels) == 1 and "" not in labels:
             return f"{next(iter(labels))} “{spoken(types[0])}”"
@@ -393,6 +400,9 @@ class KindIndex:
             term = Term(group.name, subject=group)
             if pairs == frozenset(k.pair for k in self.kinds.values() if term.strictly(k)):
                 return group.name
+        narrow = self.narrowing(pairs)
+        if narrow.labels and not narrow.event_types:
+            return " or ".join(sorted(narrow.labels))
         return self._named(pairs, ())
 
     def narrowing(self, pairs: frozenset[Pair] | None) -> Narrowing:

@@ -66,6 +66,7 @@ class Query:
     index: Index | None = field(default=None, compare=False, repr=False)
     subject: str = field(default="", compare=False)
     groups: tuple[tuple[str, frozenset[Pair]], ...] = field(default=(), compare=False)
+    sides: tuple[str, ...] = field(default=(), compare=False)  # groups compared, as named
     moment: datetime | None = field(default=None, compare=False)
     unsure_words: tuple[str, ...] = field(default=(), compare=False)
     certainty: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)

@@ -96,7 +96,7 @@ def read_question(text: str, index: Index) -> Question:
     terms = index.kinds.terms([one for one in content if one not in behind], joins)
     chosen = index.kinds.choose(terms)
     excluded = index.kinds.choose(index.kinds.terms(behind)) if behind else None
-    unknown = [one for one in terms.unknown if not _beside_a_name(one, named, stems)]
+    unknown = [one for one in terms.unknown if not _place_word(one)]
     plain = " ".join(one.text for one in words if not one.named)[:MOST_INTENT_CHARACTERS]
     about = About(
         nouns=bool(chosen.pairs is not None or chosen.texts),
@@ -181,9 +181,9 @@ def _threshold(
     return None, set()
 
 
-def _beside_a_name(word: Word, named: set[int], stems: Sequence[str]) -> bool:
-    """ "the administration building", where only "administration" is in the catalogue."""
-    return word.stem in PLACE_WORDS and (word.at - 1 in named or word.at + 1 in named)
+def _place_word(word: Word) -> bool:
+    """ "the administration building", where only "administration" is a name; "the building"."""
+    return word.stem in PLACE_WORDS
 
 
 def _intent_text(

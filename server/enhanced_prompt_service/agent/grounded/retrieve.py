@@ -186,9 +186,9 @@ def _listing(query: Query, reader: EventReader, work: _Work, selection: Selectio
     work.first, work.last = _at_edges(oldest, newest)
     if ranked:
         work.events = list(reader.page(selection, order=Order.BEST_MATCH, page_size=size).items)
-    elif query.limit:
+    elif query.limit or query.question_type is QuestionType.SEARCH:
         work.events = list(reader.page(selection, order=Order.NEWEST, page_size=size).items)
-        work.events = work.events[: query.limit]
+        work.events = work.events[: query.limit or MOST_EVIDENCE]
     else:
         work.events = spread([*newest, *oldest])
     _ongoing(query, reader, work)

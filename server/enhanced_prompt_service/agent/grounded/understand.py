@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from enhanced_prompt_service.domain.answers import PromptResponse, QuestionType
@@ -28,7 +29,9 @@ from .followup import (
     previous,
     spoken,
     wants_clips,
+    wants_edge,
     wants_next,
+    wants_place,
 )
 from .index import Habits, Index
 from .intents import Aspect
@@ -63,6 +66,7 @@ class _Draft:
     types: frozenset[str] | None = None  # exact types, where the kinds that occur do not have them
     subject: str = ""
     groups: tuple[tuple[str, frozenset[Pair]], ...] = ()
+    sides: tuple[str, ...] = ()
     text: str = ""
     cameras: frozenset[str] | None = None
     sites: frozenset[str] | None = None
@@ -234,6 +238,13 @@ def _set_intent(question: Question, draft: _Draft, before: Previous | None) -> N
     draft.threshold = question.threshold
     if before is None:
         return
+    if wants_place(question):
+        draft.type, draft.aspect, draft.group_by = QuestionType.RANK, Aspect.MOST, GroupBy.CAMERA
+        return
+    edge = wants_edge(question)
+    if edge is not Aspect.NONE and intent.type in (QuestionType.RECAP, QuestionType.SEARCH):
+        draft.type, draft.aspect, draft.limit = QuestionType.WHEN, edge, 0
+        return
     defaulted = not intent.explicit or (
         intent.type is QuestionType.RECAP and wants_clips(question) and not question.has_time
     )
@@ -284,6 +295,7 @@ def _set_places(places: Places, draft: _Draft, index: Index, before: Previous | 
         draft.certainty["names"] = places.certainty
     draft.cameras = frozenset(one.id for one in places.cameras) or None
     draft.sites = frozenset(one.id for one in places.sites) or None
+    draft.sides = tuple(one.id for one in (*places.cameras, *places.sites, *places.zones))
     draft.zones = frozenset(one.id for one in places.zones) or None
     if draft.zones and not draft.cameras and not draft.sites:
         of_zones = frozenset(one.site for one in places.zones)
@@ -477,6 +489,7 @@ def _set_unknown(question: Question, draft: _Draft, index: Index) -> None:
     unknown = [one.text for one in question.unknown]
     if not unknown and not question.chosen.texts:
         return
+    _refuse_either_text(question)
     if draft.type in (QuestionType.ANOMALY, QuestionType.PREDICTION, QuestionType.HEALTH):
         return
     if unknown and _mostly_unknown(question, draft):
@@ -492,6 +505,19 @@ def _set_unknown(question: Question, draft: _Draft, index: Index) -> None:
         span = range(positions[0], positions[-1] + 1)
         offered = tuple(reworded(question.text, question.tokens, span, name) for name in options)
         draft.choices = (*offered, "What can you detect?")
+
+
+def _refuse_either_text(question: Question) -> None:
+    """ "red or blue cars": a search is for all of its words."""
+    for one, two in pairwise(question.unknown):
+        if two.at - one.at == 2 and question.texts[one.at + 1] == "or":
+            raise Settled(
+                f"I can look for “{one.text}” or for “{two.text}”, one at a time.",
+                [
+                    reworded(question.text, question.tokens, range(one.at, two.at + 1), word.text)
+                    for word in (one, two)
+                ],
+            )
 
 
 def _mostly_unknown(question: Question, draft: _Draft) -> bool:
@@ -593,8 +619,10 @@ def _shape(question: Question, draft: _Draft, now: datetime, zone: ZoneInfo) -> 
         whole = draft.windows[-1].end - draft.windows[0].start if draft.windows else None
         short = whole is not None and whole <= timedelta(hours=49)
         draft.group_by = GroupBy.LOCAL_HOUR if short else GroupBy.LOCAL_DATE
-    if draft.type is QuestionType.RANK and draft.group_by is None:
-        draft.group_by = GroupBy.CAMERA
+    if draft.type is QuestionType.RANK:
+        one_type = draft.pairs is not None and len({pair[0] for pair in draft.pairs}) == 1
+        if draft.group_by is None or (draft.group_by is GroupBy.EVENT_TYPE and one_type):
+            draft.group_by = GroupBy.CAMERA
     if draft.type not in (QuestionType.RANK, QuestionType.TREND, QuestionType.COMPARE):
         draft.group_by = None
     if draft.type is not QuestionType.DWELL and draft.threshold is not None:
@@ -711,6 +739,7 @@ def _query(draft: _Draft, now: datetime, zone: ZoneInfo, index: Index) -> Query:
         index=index,
         subject=draft.subject or index.kinds.named(draft.pairs),
         groups=draft.groups,
+        sides=draft.sides,
         moment=draft.moment,
         unsure_words=draft.unsure,
         certainty=draft.certainty,

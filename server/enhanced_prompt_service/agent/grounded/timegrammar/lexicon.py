@@ -158,4 +158,6 @@ TIME_WORDS: Final = frozenset(
     {*UNITS, *WEEKDAYS, *PLURAL_WEEKDAYS, *MONTHS, *PARTS, *NUMBERS, *ORDINALS, *LEAD, *TO, *AROUND}
     | {*FUTURE, *FUZZY, *MERIDIEM, "noon", "midday", "midnight", "today", "weekends", "workday"}
     | {"overnight", "tonight", "o'clock", "until", "till", "since", "ago", "fortnight", "lunch"}
+    | {"business", "office", "working", "hours", "previous", "following", "coming", "current"}
+    | {"currently", "recently", "lately", "beginning", "earlier", "later", "before", "after"}
 )

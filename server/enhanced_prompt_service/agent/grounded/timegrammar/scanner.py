@@ -635,6 +635,9 @@ class _Scanner:
         if text in PLURAL_PARTS:
             return (Every(part=Part(PARTS[text])),), at + 1
         name = PARTS[text]
+        if self.w.text(at + 1) in ("before", "after") and self._point(at + 2) is None:
+            step = -1 if self.w.text(at + 1) == "before" else 1
+            return (Shift(step, "day", whole_day=True, alone=False), Part(name)), at + 2
         previous = self.w.text(at - 1) if at else ""
         if name == "night" and previous == "the" and self.w.text(at - 2) in ("during", "in"):
             return (Part("night", day=-1),), at + 1

@@ -26,7 +26,9 @@ def say_nothing(text: Text, said: Said) -> None:
     no = "No: there were no" if said.query.question_type is QuestionType.EXISTENCE else "No"
     if report is not None and report.share is not None and report.share >= FULL:
         coverage_facts(text, report)
-        text.add(f"{no} {noun}{where}, {when}. All of that time was recorded: it was quiet.")
+        plain = not (said.query.subject or said.query.text or said.query.threshold)
+        quiet = ": it was quiet" if plain else ""
+        text.add(f"{no} {noun}{where}, {when}. All of that time was recorded{quiet}.")
         return
     text.add(f"{no} {noun}{where}, {when}")
     if report is None:

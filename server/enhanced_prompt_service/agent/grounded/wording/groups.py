@@ -320,29 +320,34 @@ def _groups(text: Text, said: Said) -> None:
     if asked:
         every = {key: count for key, count in every.items() if key in asked}
     ordered = dict(sorted(every.items(), key=lambda item: (-item[1], item[0])))
-    report = found.coverage
     if not found.total_matches or not ordered:
         say_nothing(text, said)
         group_facts(text, by, ordered)
         return
-    text.add("More: " if len(ordered) == 2 else "Most: ")
     entries = list(ordered.items())[:10]
+    gap = entries[0][1] - entries[1][1] if len(entries) > 1 else 0
+    text.add(_group_verdict(said, by, ordered))
     for number, (key, count) in enumerate(entries):
-        text.add("; " if number else "")
-        text.add(f"{say_group(said, by, key)} with {many(count)}")
-        if number == 0:
-            text.add(f" {said.noun(count)}")
-        if report is not None and by is GroupBy.CAMERA and not found.recorded_by_camera.get(key, 1):
+        text.add("; " if number else "", f"{say_group(said, by, key)}: {many(count)}")
+        if by is GroupBy.CAMERA and not found.recorded_by_camera.get(key, 1):
             text.add(" (nothing recorded)")
-    text.add(".")
-    group_facts(text, by, ordered, {key: many(count) for key, count in entries})
-    if len(entries) >= 2:
-        gap = entries[0][1] - entries[1][1]
-        text.add(" Between the first two lie " if gap else " The first two are level")
-        if gap:
-            text.number("difference", gap, "events", many(gap))
-        else:
-            text.fact("difference", 0, "events")
+    if gap:
+        text.add(". The first is ahead by ")
+        text.number("difference", gap, "events", many(gap))
         text.add(".")
+    else:
+        text.fact("difference", 0, "events").add("." if len(entries) < 2 else ". That is level.")
+    group_facts(text, by, ordered, {key: many(count) for key, count in entries})
     text.add(" In all ")
     say_total(text, said)
+
+
+def _group_verdict(said: Said, by: GroupBy, counts: dict[str, int]) -> str:
+    """ "Yes: " or "No: " where it was asked whether the one named first has more, or fewer."""
+    sides = [key for key in said.query.sides if key in counts]
+    if said.query.aspect is Aspect.NONE or len(sides) != 2 or len(counts) != 2:
+        return ""
+    one, two = counts[sides[0]], counts[sides[1]]
+    wanted = one > two if said.query.aspect is Aspect.MOST else one < two
+    del by
+    return "Yes: " if wanted else "No: "
