@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
 
 from . import migrate
 from .failures import DatabaseClosed, Failure, classify, unavailable
@@ -145,9 +146,9 @@ class Database:
                 failure = classify(error)
                 last = attempt == _ATTEMPTS - 1
                 broken = failure is Failure.BROKEN and attempt == 0 and not committing
-                if failure is Failure.BUG or (failure is Failure.AGAIN and last):
+                if failure is Failure.BUG or (last and isinstance(error, IntegrityError)):
                     raise
-                if not (failure is Failure.AGAIN or broken):
+                if last or not (failure is Failure.AGAIN or broken):
                     raise unavailable() from error
                 await _pause(attempt)
         raise AssertionError

@@ -28,12 +28,18 @@ class Failure(Enum):
     BUG = "ours"
 
 
+class RunAgain(Exception):
+    """Another transaction came first: run this one again, it will see the other's rows."""
+
+
 class DatabaseClosed(Exception):
     """Work came after `Database.close()`."""
 
 
 def classify(error: BaseException) -> Failure:
     """The kind of failure behind what SQLAlchemy, a driver or the network raised."""
+    if isinstance(error, RunAgain):
+        return Failure.AGAIN
     if isinstance(error, (DatabaseClosed, exc.TimeoutError)):
         return Failure.AWAY
     if isinstance(error, exc.DBAPIError):

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Insert,
     Row,
     Select,
+    SelectBase,
     Update,
     bindparam,
     func,
@@ -22,6 +22,7 @@ from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
 from . import codec, dialects
+from .failures import RunAgain
 from .instants import from_us, to_us
 from .session import Session
 from .tables import conversations, turns
@@ -71,13 +72,15 @@ def begin(
         created_at=now,
     )
     if not _insert(session, row):
-        _refuse_second(session, caller, conversation_id)
-        raise AssertionError("a new turn was refused, and no other runs")
+        if not request_id or _known_request(session, caller, request_id, now) is None:
+            _refuse_second(session, caller, conversation_id)
+        # The same request came in over another connection meanwhile, or the other turn has ended.
+        raise RunAgain
     return row
 
 
 def _insert(session: Session, row: TurnRow) -> bool:
-    """Insert a running turn; False where the conversation has another one."""
+    """Insert a running turn; False where one of the conversation or of the request is there."""
 
     def build() -> Insert:
         return (
@@ -110,9 +113,7 @@ def _known_request(
     session: Session, caller: Caller, request_id: str, now: datetime
 ) -> TurnRow | None:
     """The turn that holds this request_id; one that is too old lets go of it."""
-    row = session.execute(
-        _mine(caller).where(turns.c.request_key == request_id).with_for_update()
-    ).one_or_none()
+    row = session.execute(_mine(caller).where(turns.c.request_key == request_id)).one_or_none()
     if row is None:
         return None
     known = _turn(row)
@@ -136,9 +137,12 @@ def _join(
             reason=Reason.REQUEST_ID_REUSED,
             metadata={"turn_id": known.turn_id},
         )
-    if known.state is not TurnState.FAILED or known.error is None or not known.error.retryable:
+    if not _runs_again(known):
         return known
-    _lock_conversation(session, caller, known.conversation_id)
+    _lock_conversation(session, caller, known.turn_id)
+    known = _get(session, caller, known.turn_id)
+    if not _runs_again(known):
+        return known
     _refuse_second(session, caller, known.conversation_id)
     session.execute(
         turns.update()
@@ -156,13 +160,42 @@ def _join(
     return _get(session, caller, known.turn_id)
 
 
-def _lock_conversation(session: Session, caller: Caller, conversation_id: str) -> int | None:
-    """The last number given in a conversation, None where there is none; others wait."""
-    return session.execute(
-        select(conversations.c.last_turn)
-        .where(*_conversation(caller, conversation_id))
-        .with_for_update()
-    ).scalar_one_or_none()
+def _runs_again(turn: TurnRow) -> bool:
+    return turn.state is TurnState.FAILED and turn.error is not None and turn.error.retryable
+
+
+def _lock_conversation(session: Session, caller: Caller, turn_id: str) -> None:
+    """Let others wait who begin or close turns of this turn's conversation.
+
+    Everybody locks the conversation before its turns, so that nobody waits in a circle. On SQLite
+    everybody waits anyway.
+    """
+    if session.sqlite:
+        return
+
+    def build() -> SelectBase:
+        row = conversations.c
+        talk = (
+            select(turns.c.conversation_id)
+            .where(
+                turns.c.tenant == bindparam("tenant", None),
+                turns.c.user_id == bindparam("user", None),
+                turns.c.turn_id == bindparam("turn", None),
+            )
+            .scalar_subquery()
+        )
+        return (
+            select(row.last_turn)
+            .where(
+                row.tenant == bindparam("tenant", None),
+                row.user_id == bindparam("user", None),
+                row.conversation_id == talk,
+            )
+            .with_for_update()
+        )
+
+    values = {"tenant": caller.tenant, "user": caller.user, "turn": turn_id}
+    session.run("lock conversation", build, values)
 
 
 def _next_number(
@@ -244,6 +277,7 @@ def finish(
         "error": None if error is None else codec.dump_error(error),
         "usage": None if usage is None else codec.dump_usage(usage),
     }
+    _lock_conversation(session, caller, turn_id)
     closed = session.run("close turn", _closing, values).scalar_one_or_none()
     if closed is None:
         return False
@@ -339,14 +373,6 @@ def _get(session: Session, caller: Caller, turn_id: str) -> TurnRow:
 
 def _mine(caller: Caller) -> Select[Any]:
     return select(turns).where(turns.c.tenant == caller.tenant, turns.c.user_id == caller.user)
-
-
-def _conversation(caller: Caller, conversation_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        conversations.c.tenant == caller.tenant,
-        conversations.c.user_id == caller.user,
-        conversations.c.conversation_id == conversation_id,
-    )
 
 
 def _turn(row: Row[*tuple[Any, ...]]) -> TurnRow:
