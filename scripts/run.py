@@ -180,7 +180,7 @@ def _await_history(simulation: Child, server: Child) -> None:
 
 
 def _what_to_try(site: Site, address: str) -> str:
-    """Lines to copy, right in any folder."""
+    """Lines to copy into another terminal of this folder."""
     eps = shlex.quote(_short(site.eps))
     named = "" if address.endswith(":50051") else f" --server {address}"
     body = json.dumps({"query": QUESTION})
