@@ -33,7 +33,9 @@ class PostgresBackend:
                 "server_settings": {"jit": "off", "application_name": "enhanced_prompt_service"},
             },
         )
-        self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        self._reader = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work on one snapshot."""
