@@ -175,6 +175,26 @@ async def test_windows_that_the_present_cuts_away_match_nothing(stores: Stores) 
     assert (await stores.events.page(caller, selection)).items == ()
 
 
+async def test_thousands_of_windows_are_answered_like_a_few(stores: Stores) -> None:
+    start = datetime(2018, 3, 15, tzinfo=UTC)
+    minute = timedelta(minutes=1)
+    batch = [
+        Event(f"e{n}", start + n * minute, "school", f"G{n % 3}", "person", description="truck")
+        for n in range(2_000)
+    ]
+    caller, _ = await _store(stores, [batch])
+    windows = tuple(
+        Interval(start + n * minute, start + (n + 1) * minute) for n in range(0, 4_000, 2)
+    )
+    for text in ("", "truck"):
+        selection = Selection(windows=windows, text=text)
+        assert (await stores.events.totals(caller, selection)).matches == 1_000
+        rows = await stores.events.grouped(caller, selection, [GroupBy.CAMERA])
+        assert sum(row.matches for row in rows) == 1_000
+        page = await stores.events.page(caller, selection, order=Order.OLDEST, page_size=3)
+        assert [one.event_id for one in page.items] == ["e0", "e2", "e4"]
+
+
 async def test_a_group_limit_keeps_the_largest_groups(stores: Stores) -> None:
     start = datetime(2018, 3, 15, 12, tzinfo=UTC)
     batch = [

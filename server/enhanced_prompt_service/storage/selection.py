@@ -38,6 +38,7 @@ from .words import storable, terms
 Window = tuple[int | None, int | None]
 """`start <= t < end` in microseconds, or in hours counted from 1970; None is open."""
 
+_MOST_WINDOWS = 100
 _NAMES = ("cameras", "sites", "zones", "event_types", "labels")
 _NUMBERS = ("min_confidence", "min_duration_s", "max_duration_s")
 
@@ -338,10 +339,11 @@ def branches_of(session: Session, chosen: Filter) -> list[Branch]:
 
     One, or two where the selection asks for what was going on at an instant: events that ended
     after it, which began no earlier than the longest of all events does, and those without an end.
+    More where there are very many windows, so that no statement grows beyond what SQLite takes.
     """
     windows = windows_of(chosen.selection)
     if "at" not in chosen.values:
-        return [Branch(tuple(windows))] if windows else []
+        return _cut_up([Branch(tuple(windows))])
     at = chosen.values["at"]
     longest = session.run(
         "longest",
@@ -352,7 +354,15 @@ def branches_of(session: Session, chosen: Filter) -> list[Branch]:
         Branch(cut(windows, (at - (longest or 0), at)), "after"),
         Branch(cut(windows, (None, at)), "open", follow_kinds=False),
     ]
-    return [one for one in found if one.windows]
+    return _cut_up(found)
+
+
+def _cut_up(branches: Sequence[Branch]) -> list[Branch]:
+    return [
+        replace(one, windows=one.windows[first : first + _MOST_WINDOWS])
+        for one in branches
+        for first in range(0, len(one.windows), _MOST_WINDOWS)
+    ]
 
 
 def search_of(session: Session, chosen: Filter, branches: Sequence[Branch]) -> TextSearch | None:

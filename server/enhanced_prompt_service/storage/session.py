@@ -21,7 +21,7 @@ from . import tables
 
 Statement = SelectBase | UpdateBase
 """What can be prepared."""
-_MOST_SHAPES = 2_000
+_MOST_SHAPES = 1_000
 _PAGE_KEY = "page_token"
 
 

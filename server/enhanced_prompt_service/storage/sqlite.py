@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OLDEST = (3, 35)  # RETURNING
 _READERS = 4
 _BUSY_MS = 10_000
 _WRITER_PRAGMAS = (
@@ -50,6 +51,9 @@ class SqliteBackend:
     dialect = "sqlite"
 
     def __init__(self, url: str) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            wanted, there = ".".join(map(str, _OLDEST)), sqlite3.sqlite_version
+            raise ValueError(f"this Python has SQLite {there}, and {wanted} or newer is needed")
         given = make_url(url)
         if not given.database or given.database == ":memory:":
             raise ValueError("a SQLite database needs a file: sqlite:///path/to/eps.db")
