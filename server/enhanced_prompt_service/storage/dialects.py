@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Table,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
 from .session import Session
@@ -27,7 +28,11 @@ from .words import fts5_query, tsquery
 
 def insert(session: Session, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT (both dialects spell it alike)."""
-    return sqlite.insert(table) if session.sqlite else postgresql.insert(table)
+    if session.sqlite:
+        return sqlite.insert(table)
+    from sqlalchemy.dialects.postgresql import insert  # no cost for those who have no PostgreSQL
+
+    return insert(table)
 
 
 def among(
@@ -37,7 +42,7 @@ def among(
     if session.sqlite:
         return _in_json(of, literal(json.dumps(values), Text))
     kind = BigInteger() if values and isinstance(values[0], int) else Text()
-    return of == func.any(bindparam(None, list(values), postgresql.ARRAY(kind), unique=True))
+    return of == func.any(bindparam(None, list(values), ARRAY(kind), unique=True))
 
 
 def among_slot(
@@ -46,7 +51,7 @@ def among_slot(
     """`of` is one of the values of a parameter that gets what `many` makes."""
     if session.sqlite:
         return _in_json(of, bindparam(name, None, Text()))
-    return of == func.any(bindparam(name, None, postgresql.ARRAY(kind)))
+    return of == func.any(bindparam(name, None, ARRAY(kind)))
 
 
 def many(session: Session, values: Sequence[str] | Sequence[int]) -> object:
