@@ -19,11 +19,13 @@ from .intents import Aspect
 from .query import Findings, Query
 from .wording.asks import follow_ups, instead
 from .wording.common import Said
-from .wording.groups import compose_compare, compose_rank, compose_trend
+from .wording.compare import compose_compare
 from .wording.health import compose_health
+from .wording.rank import compose_rank
 from .wording.single import compose_dwell, compose_one, compose_when
 from .wording.text import Text
 from .wording.totals import compose_totals
+from .wording.trend import compose_trend
 
 UNKNOWN_COVERAGE = 0.5  # of a claim of absence, where no camera ever said when it recorded
 ENGINE = "grounded"

@@ -26,7 +26,8 @@ from .question import Question
 
 _MARKER = re.compile(
     r"^(?:and|but|also|or|then|only|just|same|the same|what about|how about|now|ok|okay|so|again|"
-    r"at .* only|in .* only|on .* only|instead|exclude|excluding|without|except)\b|\bonly$|\binstead$"
+    r"at .* only|in .* only|on .* only|instead|exclude|excluding|without|except)\b|"
+    r"\bonly$|\binstead$"
 )
 _ANAPHORA = re.compile(
     r"\b(?:there|that|those|them|these|it|they|that camera|that day|same|of which|the others?|"
@@ -61,6 +62,7 @@ _ONE_EVENT = re.compile(
 _CLIPS = re.compile(
     r"\b(?:clips?|footage|videos?|evidence|recordings?|pictures?|snapshots?|images?|them|events)\b"
 )
+_EDGE = re.compile(r"\b(first|earliest|last|latest|newest)(?: (?:one|time|event))?$")
 _NEXT = re.compile(
     r"^(?:and |so )?(?:then|what happened (?:next|then|after(?:wards?)?)|next|after that|and after|"
     r"what (?:came|happened) (?:next|after that)|afterwards?|and next)$"

@@ -66,7 +66,7 @@ class Index:
         )
         self._corrections: dict[str, str] = {}
 
-    # ---- words -------------------------------------------------------------------------------------
+    # ---- words ----------------------------------------------------------------------------------
 
     def correct(self, word: str) -> str:
         """The word that was probably meant; itself where it is known or nothing is near.
@@ -99,7 +99,7 @@ class Index:
         one = stem(word)
         return word in self._known or self.kinds.knows(one) or one in self.names.vocabulary
 
-    # ---- sites and cameras --------------------------------------------------------------------------
+    # ---- sites and cameras ----------------------------------------------------------------------
 
     def camera(self, camera_id: str, site: str = "") -> tuple[Site, Camera] | None:
         """A camera of the catalogue; without a site the first one of that id."""

@@ -17,10 +17,10 @@ from .timegrammar.lexicon import numbered
 from .words import word_set
 
 INTENT_WORDS = word_set(
-    """rarest slowest calmest emptiest newest oldest fastest busier quieter calmer emptier
-    scarcest commonest breakdown average busiest quietest compare versus longest shortest average offline online recording cameras
-    camera happened summarise summarize summary overview recap hourly daily number detect earliest
-    latest events activity yesterday between"""
+    """rarest slowest calmest emptiest newest oldest fastest busier quieter calmer emptier scarcest
+    commonest breakdown average busiest quietest compare versus longest shortest offline online
+    recording cameras camera happened summarise summarize summary overview recap hourly daily
+    number detect earliest latest events activity yesterday between"""
 )
 
 
@@ -97,7 +97,7 @@ _REGEX = {
         "mean": r"\b(?:average|mean|on average|typically|median)\b|\bhow long do(?:es)?\b",
         "compare": r"\b(?:compare|compared|compares|comparing|comparison|versus|vs|difference "
         r"between|differ|against)\b",
-        "than": r"\b(?:more|less|fewer|busier|quieter|higher|lower|greater|calmer|\w+er)\b.*\bthan\b"
+        "than": r"\b(?:more|less|fewer|\w+er)\b.*\bthan\b"
         r"(?! \d| an? (?:minute|hour|second)| (?:one|two|three|four|five|six|seven|eight|nine|ten|"
         r"half|fifteen|twenty|thirty) )",
         "or": r"\bmore\b.*\bor\b|\b(?:busier|quieter)\b.*\bor\b",
@@ -110,8 +110,9 @@ _REGEX = {
         "search": r"\b(?:find|search|look for|looking for|locate|searching|who)\b",
         "recap": r"\b(?:what happened|what's happened|what has happened|what went on|going on|"
         r"what was on|happening|summar\w+|recap|overview|catch me up|fill me in|what did i miss|"
-        r"report|rundown|roundup|highlights|digest|briefing|debrief|what's up|what's new|what is new|situation|show|list|tell me|give me|play|pull up|what did|"
-        r"what do|what was|what were|bring up|update me|brief me)\b",
+        r"report|rundown|roundup|highlights|digest|briefing|debrief|what's up|what's new|"
+        r"what is new|situation|show|list|tell me|give me|play|pull up|what did|what do|"
+        r"what was|what were|bring up|update me|brief me)\b",
         "existence": r"^(?:(?:please|can|could|would|you|check|tell|me|see|know|do|hi|hey|hello|"
         r"and|so|ok|okay|whether|if|also|but|i|want|to) )*(?:did|was|were|has|have|had|is|are|does|"
         r"any|anyone|anybody|anything|someone|somebody|are there|is there|do we|do any)\b|"
@@ -198,9 +199,9 @@ def _rank_key(text: str) -> GroupBy:
     if re.search(r"\b(?:weekdays?|day of (?:the )?week)\b", text):
         return GroupBy.WEEKDAY
     asked = re.search(
-        r"\b(?:which|what|busiest|quietest|top \w+|rank(?: the)?|most \w+|least \w+|fewest|\w+ least "
-        r"\w+|\w+ most \w+|active|common|frequent) (?:\w+ ){0,4}?(cameras?|cams?|hours?|days?|dates?|"
-        r"sites?|locations?|buildings?|places?|zones?|areas?|types?|kinds?|labels?|sorts?|time)\b",
+        r"\b(?:which|what|busiest|quietest|top \w+|rank(?: the)?|most \w+|least \w+|fewest|"
+        r"\w+ least \w+|\w+ most \w+|active|common|frequent) (?:\w+ ){0,4}?"
+        r"(cameras?|cams?|hours?|days?|dates?|sites?|locations?|buildings?|places?|zones?|areas?|types?|kinds?|labels?|sorts?|time)\b",
         text,
     )
     if asked:
@@ -251,8 +252,8 @@ def _health(text: str, about: About) -> Intent | None:
     if about.nouns and not re.search(rf"\b{_CAMERAS}\b.*\b(?:offline|online)\b", text):
         return None
     detects = (
-        r"\bwhat (?:all )?(?:can|do|could) (?:you|the cameras|the system|it|we|i) (?:\w+ )?(?:detect|see|"
-        r"recogni[sz]e|track|identify|ask|know about)\b|"
+        r"\bwhat (?:all )?(?:can|do|could) (?:you|the cameras|the system|it|we|i) (?:\w+ )?"
+        r"(?:detect|see|recogni[sz]e|track|identify|ask|know about)\b|"
         r"\b(?:what|which|list|show)\b.*\b(?:event types?|types? of events?|kinds? of events?|"
         r"event kinds?|labels|types of (?:activity|activities|objects))\b"
     )
@@ -293,8 +294,8 @@ def _health(text: str, about: About) -> Intent | None:
     if camera and lists and not events and not about.unknown and not about.windows:
         return Intent(health, Aspect.CAMERAS)
     named = re.search(
-        r"\b(?:which|what|list|show|how many|name|number of|all)\b.*?\b(sites?|locations?|buildings?|"
-        r"zones?|areas?|places?)\b",
+        r"\b(?:which|what|list|show|how many|name|number of|all)\b.*?\b(sites?|locations?|"
+        r"buildings?|zones?|areas?|places?)\b",
         text,
     )
     if named and not events and not about.windows and not about.unknown:

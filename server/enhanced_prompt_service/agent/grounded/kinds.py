@@ -9,91 +9,17 @@ have been called so. A word that fits nothing stays unknown and is asked about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from enhanced_prompt_service.domain.catalogue import Catalogue
 from enhanced_prompt_service.domain.events import SeenKind
 
-from .english import English, Stems, Subject, Synonym
+from .choosing import by_type, grouped, least_unsaid, most, one_thing
+from .english import English, Stems, Synonym
+from .terms import Kind, Pair, Term, Terms, Word, kind_of, spoken
 from .timegrammar.lexicon import NUMBERS
-from .words import name_words, stem
-
-Pair = tuple[str, str]  # event type, label
-_VEHICLE = stem("vehicle")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A type and label that occur, cut into stems."""
-
-    pair: Pair
-    parts: frozenset[str]
-    first: str
-    label: frozenset[str]
-    said_parts: frozenset[str]  # those that people would say: not silent ones
-
-    def has(self, stems: Stems) -> bool:
-        """Whether its name or label holds all of these."""
-        return all(one in self.parts or one in self.label for one in stems)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """Something that was said: alternatives of which a kind must have one."""
-
-    said: str
-    means: tuple[Stems, ...] = ()
-    subject: Subject | None = None
-    optional: bool = False
-    at: int = -1  # its token
-
-    def covered(self, kind: Kind) -> bool:
-        """Whether a kind has it, wherever in its name."""
-        if self.subject is not None:
-            group = self.subject
-            if kind.first in group.starts or group.stem in kind.parts:
-                return True
-            if not kind.label.isdisjoint(group.labels):
-                return True
-        return any(kind.has(stems) for stems in self.means)
-
-    def strictly(self, kind: Kind) -> bool:
-        """Whether a kind is one of it: by the beginning of its name, its label, or all of it."""
-        if self.subject is not None:
-            if kind.first in self.subject.starts or not kind.label.isdisjoint(self.subject.labels):
-                return True
-        return any(
-            stems[0] == kind.first or set(stems) <= kind.label or kind.parts == frozenset(stems)
-            for stems in self.means
-            if kind.has(stems)
-        )
-
-
-@dataclass(slots=True)
-class Terms:
-    """All terms of a question."""
-
-    nouns: list[Term] = field(default_factory=list[Term])
-    actions: list[Term] = field(default_factory=list[Term])
-    soft: list[Term] = field(default_factory=list[Term])
-    particles: list[Term] = field(default_factory=list[Term])
-    either: list[Term] = field(default_factory=list[Term])  # a particle, or an action
-    texts: list[str] = field(default_factory=list[str])
-    unknown: list[Word] = field(default_factory=list["Word"])
-    assumptions: list[str] = field(default_factory=list[str])
-    used: set[int] = field(default_factory=set[int])
-    joins: frozenset[int] = frozenset()  # tokens that list things: "and", "or", commas
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a question that no time phrase took. `at` is its token's index."""
-
-    at: int
-    text: str
-    stem: str
-    named: bool = False  # a name of the catalogue took it
+from .words import name_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +52,7 @@ class KindIndex:
         for one in seen:
             pair = (one.event_type, one.label)
             if pair not in self.kinds:
-                self.kinds[pair] = _kind(pair, language)
+                self.kinds[pair] = kind_of(pair, language)
             if one.sub_label:
                 self.sub_labels.setdefault(name_words(one.sub_label), one.sub_label)
             self.types_by_camera.setdefault(one.camera_id, set()).add(one.event_type)
@@ -172,7 +98,7 @@ class KindIndex:
             or (word,) in self.sub_labels
         )
 
-    # ---- from words to terms -----------------------------------------------------------------------
+    # ---- from words to terms --------------------------------------------------------------------
 
     def terms(self, words: Sequence[Word], joins: frozenset[int] = frozenset()) -> Terms:
         """Sort the words of a question into terms."""
@@ -184,8 +110,8 @@ class KindIndex:
 
     def _phrase(self, words: Sequence[Word], at: int, found: Terms) -> int:
         """A phrase of several words that means something; how many words it took."""
-        most = min(self._longest, len(words) - at)
-        for size in range(most, 0, -1):
+        longest = min(self._longest, len(words) - at)
+        for size in range(longest, 0, -1):
             run = words[at : at + size]
             if run[-1].at - run[0].at > size:  # other things stand in between
                 continue
@@ -312,7 +238,7 @@ class KindIndex:
         if means:
             found.nouns.append(Term(said, tuple(means), group, optional))
 
-    # ---- from terms to kinds -----------------------------------------------------------------------
+    # ---- from terms to kinds --------------------------------------------------------------------
 
     def choose(self, terms: Terms) -> Chosen:
         """The kinds that fit best; see the module's docstring."""
@@ -336,8 +262,8 @@ class KindIndex:
         texts = tuple(terms.texts)
         if not actions:
             return self._of_nouns(nouns, texts)
-        best = _most([k for k in kinds if any(t.covered(k) for t in actions)], actions)
-        best, dropped = _one_thing(best, actions, terms.joins)
+        best = most([k for k in kinds if any(t.covered(k) for t in actions)], actions)
+        best, dropped = one_thing(best, actions, terms.joins)
         texts += tuple(term.said for term in dropped)
         actions = [term for term in actions if term not in dropped]
         if nouns:
@@ -346,12 +272,12 @@ class KindIndex:
                 chosen = self._of_nouns(nouns, texts)
                 said = tuple(term.said for term in actions)
                 return Chosen(chosen.pairs, chosen.subject, chosen.groups, (*texts, *said))
-            best = _most(of_nouns, nouns)
+            best = most(of_nouns, nouns)
         optional = [one for one in terms.nouns if one.optional]
-        best = _most(best, [*terms.particles, *optional], within=actions)
-        best = _least_unsaid(best, [*actions, *nouns, *terms.particles, *optional], actions)
+        best = most(best, [*terms.particles, *optional], within=actions)
+        best = least_unsaid(best, [*actions, *nouns, *terms.particles, *optional], actions)
         pairs = frozenset(kind.pair for kind in best)
-        groups = _grouped(best, actions) if len(actions) > 1 else _by_type(best)
+        groups = grouped(best, actions) if len(actions) > 1 else by_type(best)
         return Chosen(pairs, self._named(pairs, nouns), groups, texts)
 
     def _of_nouns(self, nouns: Sequence[Term], texts: tuple[str, ...]) -> Chosen:
@@ -448,122 +374,6 @@ class KindIndex:
         return frozenset(found)
 
 
-def spoken(event_type: str) -> str:
-    """A type's name as words: "person_opens_facility_door" → "person opens facility door"."""
-    return " ".join(event_type.replace("_", " ").split()).lower()
-
-
 def _label_name(term: Term, labels: Sequence[str]) -> str:
     stems = {one for option in term.means for one in option}
     return next((one for one in labels if set(name_words(one)) <= stems), term.said)
-
-
-def _kind(pair: Pair, language: English) -> Kind:
-    words = name_words(pair[0])
-    parts = frozenset(words)
-    return Kind(
-        pair=pair,
-        parts=parts,
-        first=words[0] if words else "",
-        label=frozenset(name_words(pair[1])),
-        said_parts=frozenset(
-            word
-            for word in words[1:]
-            if word not in language.silent and word not in language.particles
-        ),
-    )
-
-
-def _most(
-    kinds: Sequence[Kind], terms: Sequence[Term], *, within: Sequence[Term] = ()
-) -> list[Kind]:
-    """The kinds that cover most: those whose terms are no true part of another's.
-
-    With `within`, kinds are only compared where they cover the same of those terms.
-    """
-    if not terms:
-        return list(kinds)
-    sets: dict[Pair, frozenset[int]] = {}
-    classes: dict[Pair, frozenset[int]] = {}
-    for kind in kinds:
-        sets[kind.pair] = frozenset(n for n, term in enumerate(terms) if term.covered(kind))
-        classes[kind.pair] = frozenset(n for n, term in enumerate(within) if term.covered(kind))
-    maximal: dict[frozenset[int], set[frozenset[int]]] = {}
-    for pair, covered in sets.items():
-        maximal.setdefault(classes[pair], set()).add(covered)
-    return [
-        kind
-        for kind in kinds
-        if not any(sets[kind.pair] < other for other in maximal[classes[kind.pair]])
-    ]
-
-
-def _one_thing(
-    kinds: Sequence[Kind], actions: Sequence[Term], joins: frozenset[int]
-) -> tuple[list[Kind], list[Term]]:
-    """Actions that no kind has together are one thing only where they are listed.
-
-    "left turns and right turns" are two; "carrying a bag" is not carrying, and bags: the action
-    said first stays, and the others, which are handed back, have to be looked for otherwise.
-    """
-    classes = {frozenset(n for n, term in enumerate(actions) if term.covered(k)) for k in kinds}
-    if len(classes) < 2 or frozenset[int].intersection(*classes):
-        return list(kinds), []
-    spots = sorted(term.at for term in actions)
-    if any(spots[0] < join < spots[-1] for join in joins):
-        return list(kinds), []
-    kept = min(classes, key=lambda one: (-len(one), min(one)))
-    found = [
-        kind
-        for kind in kinds
-        if frozenset(n for n, term in enumerate(actions) if term.covered(kind)) == kept
-    ]
-    return found, [term for n, term in enumerate(actions) if n not in kept]
-
-
-def _least_unsaid(
-    kinds: Sequence[Kind], terms: Sequence[Term], within: Sequence[Term]
-) -> list[Kind]:
-    """Of kinds that cover the same actions, those with the fewest parts that nobody said."""
-    said = {one for term in terms for option in term.means for one in option}
-    said |= {term.subject.stem for term in terms if term.subject is not None}
-    fewest: dict[frozenset[int], int] = {}
-    costs: list[tuple[Kind, frozenset[int], int]] = []
-    for kind in kinds:
-        covered = frozenset(n for n, term in enumerate(within) if term.covered(kind))
-        unsaid = len({one for one in kind.said_parts if one not in said})
-        vehicles = _VEHICLE in kind.parts and kind.first != _VEHICLE and _VEHICLE not in said
-        cost = unsaid + (1 if vehicles else 0)
-        fewest[covered] = min(cost, fewest.get(covered, cost))
-        costs.append((kind, covered, cost))
-    return [kind for kind, covered, cost in costs if cost == fewest[covered]]
-
-
-def _grouped(
-    kinds: Sequence[Kind], actions: Sequence[Term]
-) -> tuple[tuple[str, frozenset[Pair]], ...]:
-    """Kinds that cover different actions, as the sides of a comparison."""
-    found: dict[frozenset[int], set[Pair]] = {}
-    for kind in kinds:
-        covered = frozenset(n for n, term in enumerate(actions) if term.covered(kind))
-        found.setdefault(covered, set()).add(kind.pair)
-    if len(found) < 2:
-        return _by_type(kinds)
-    ordered = sorted(found.items(), key=lambda item: sorted(item[0]))
-    return tuple(
-        (" ".join(actions[n].said for n in sorted(covered)), frozenset(pairs))
-        for covered, pairs in ordered
-    )
-
-
-def _by_type(kinds: Sequence[Kind]) -> tuple[tuple[str, frozenset[Pair]], ...]:
-    found: Mapping[str, set[Pair]] = {}
-    result: dict[str, set[Pair]] = dict(found)
-    for kind in kinds:
-        result.setdefault(kind.pair[0], set()).add(kind.pair)
-    return tuple((spoken(name), frozenset(pairs)) for name, pairs in sorted(result.items()))
-
-
-def stems_of(text: str) -> Stems:
-    """The stems of a short text."""
-    return tuple(stem(word) for word in text.split())

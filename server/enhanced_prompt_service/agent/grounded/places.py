@@ -192,10 +192,9 @@ def _next_to(question: Question, word: Word, words: Iterable[str]) -> bool:
 def _in_place_of(
     question: Question, word: Word, what: str, names: Sequence[str]
 ) -> tuple[str, ...]:
-    at = [word.at]
-    for step in (word.at - 1, word.at + 1):
-        if 0 <= step < len(question.texts) and question.texts[step] == what:
-            at.append(step)
+    beside = (word.at - 1, word.at + 1)
+    texts = question.texts
+    at = [word.at, *(n for n in beside if 0 <= n < len(texts) and texts[n] == what)]
     return tuple(
         reworded(question.text, question.tokens, at, name) for name in names[:MOST_CHOICES]
     )

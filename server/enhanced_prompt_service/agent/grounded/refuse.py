@@ -39,8 +39,8 @@ _INJECTED = (
     "I only answer questions about what the cameras saw, and nothing in a question changes that."
 )
 _ABOUT_ME = re.compile(
-    r"^(?:who|what|how|how old|where|why) are you\b|^are you\b|^do you (?:like|love|think|feel|want|"
-    r"dream|believe)\b|\byour name\b|\bi (?:love|hate) you\b"
+    r"^(?:who|what|how|how old|where|why) are you\b|^are you\b|^do you (?:like|love|think|feel|"
+    r"want|dream|believe)\b|\byour name\b|\bi (?:love|hate) you\b"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SQL = re.compile(

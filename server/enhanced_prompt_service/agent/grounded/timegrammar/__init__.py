@@ -20,10 +20,10 @@ from enhanced_prompt_service.domain.times import Interval, RecurringMask
 from ..words import Token, tokenise
 from .context import OPEN_START, CannotBe, Context, wall
 from .elements import Phrase
+from .grammar import scan
 from .lexicon import FUTURE
 from .reading import Words
 from .resolve import intervals, read
-from .scanner import scan
 
 __all__ = ["OPEN_START", "Phrase", "TimeResult", "Words", "parse", "resolve", "scan"]
 

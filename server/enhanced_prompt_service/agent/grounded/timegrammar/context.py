@@ -83,6 +83,19 @@ class Span:
         return Interval(start, end) if start < end else None
 
 
+@dataclass(slots=True)
+class Reading:
+    """What a group of elements means, uncut. `spans` empty: nothing said which days."""
+
+    spans: list[Span]
+    mask: RecurringMask | None = None
+    moment: datetime | None = None
+    grain: str = "day"
+    all_time: bool = False
+    vague: bool = False
+    assumptions: tuple[str, ...] = ()
+
+
 def wall(at: datetime, zone: ZoneInfo) -> datetime:
     """The naive local time of an instant; naive stays as it is."""
     return at if at.tzinfo is None else at.astimezone(zone).replace(tzinfo=None)
@@ -125,3 +138,8 @@ def shift(at: datetime, count: float, unit: str) -> datetime:
         months = int(count * {"month": 1, "quarter": 3, "year": 12}[unit])
         return datetime.combine(add_months(at.date(), months), at.time())
     return at + timedelta(**{unit + "s": count})
+
+
+def as_instant(at: datetime, ctx: Context) -> datetime:
+    """The instant of a wall time (the first one of two); aware stays as it is."""
+    return at if at.tzinfo else instant(at, ctx.zone)

@@ -7,7 +7,7 @@ those that lack a day take it from one that has it. What "and" joins is a union.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from enhanced_prompt_service.domain.times import (
@@ -19,23 +19,10 @@ from enhanced_prompt_service.domain.times import (
     union,
 )
 
-from .calendar import DAY_UNITS, calendar_span, is_calendar
-from .context import (
-    DAY,
-    OFFICE,
-    OPEN_START,
-    CannotBe,
-    Context,
-    Span,
-    midnight,
-    shift,
-    unit_days,
-    wall,
-    whole_days,
-)
+from .calendar import calendar_span, is_calendar
+from .context import DAY, OFFICE, CannotBe, Context, Reading, Span, as_instant, wall
 from .daytimes import DayTime, day_times
 from .elements import (
-    DAY_SECONDS,
     Ago,
     AllTime,
     Bound,
@@ -62,23 +49,21 @@ from .elements import (
     Weekday,
     Wrong,
 )
+from .placing import most_recent, placed
 from .scanner import MOMENT_SLACK
+from .spans import (
+    around,
+    bound,
+    edge_of,
+    inside,
+    named_days,
+    rolling,
+    share_dates,
+    shifted,
+    together,
+)
 
-LONG_UNITS = ("day", "week", "month", "quarter", "year")
 DEFAULT_REPEAT_DAYS = 7
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a group of elements means, uncut. `spans` empty: nothing said which days."""
-
-    spans: list[Span]
-    mask: RecurringMask | None = None
-    moment: datetime | None = None
-    grain: str = "day"
-    all_time: bool = False
-    vague: bool = False
-    assumptions: tuple[str, ...] = ()
 
 
 def read(phrases: Sequence[Phrase], ctx: Context) -> Reading | None:
@@ -201,13 +186,13 @@ def _group(elements: Sequence[Element], ctx: Context) -> Reading | None:
         return Reading(spans, _mask(times, weekdays), grain="mask", assumptions=notes)
     if not spans:
         if times:
-            found = _most_recent(times, parts, ctx)
+            found = most_recent(times, parts, ctx)
             return replace(found, assumptions=notes)
         return _vague(elements, ctx)
     if not times:
         return Reading(spans, moment=moment, grain=grain)
     if all(one.one_day for one in spans):
-        return replace(_placed(spans, times, bases, ctx), assumptions=notes)
+        return replace(placed(spans, times, bases, ctx), assumptions=notes)
     return Reading(spans, _mask(times, weekdays), grain="mask", assumptions=notes)
 
 
@@ -278,12 +263,12 @@ def _bases(elements: Sequence[Element], ctx: Context) -> tuple[list[Span], datet
         moment, grain = at or moment, own
         wide.append(span)
     if not narrow:
-        spans = _together(wide, elements, ctx)
+        spans = together(wide, elements, ctx)
         return spans, moment, grain
     if not wide:
-        return _named_days(narrow, ctx), moment, "day"
+        return named_days(narrow, ctx), moment, "day"
     for one in narrow:
-        spans += _inside(one, wide, ctx)
+        spans += inside(one, wide, ctx)
     return spans, moment, "day"
 
 
@@ -295,20 +280,20 @@ def _base(element: Element, ctx: Context) -> tuple[Span, datetime | None, str]:
     match element:
         case Ago(count=count, unit=unit):
             at = ctx.now - timedelta(**{unit + "s": count})
-            return _around(at, MOMENT_SLACK), at, "moment"
+            return around(at, MOMENT_SLACK), at, "moment"
         case Rolling():
-            return _rolling(element, ctx), None, "rolling"
+            return rolling(element, ctx), None, "rolling"
         case Instant(at=at):
             first = at if at.tzinfo else instant(at, ctx.zone)
             last = at if at.tzinfo else instant(at, ctx.zone, latest=True)
             slack = timedelta(minutes=MOMENT_SLACK)
             return Span(first - slack, last + slack), first, "moment"
         case Now():
-            return _around(ctx.now, MOMENT_SLACK), ctx.now, "moment"
+            return around(ctx.now, MOMENT_SLACK), ctx.now, "moment"
         case Shift():
-            return _shifted(element, ctx)
+            return shifted(element, ctx)
         case Bound():
-            return _bound(element, ctx), None, "bound"
+            return bound(element.kind, *_point_of(element.inner, ctx), ctx), None, "bound"
         case Range():
             return _range(element, ctx), None, "range"
         case Fraction(index=index, parts=parts, inner=inner):
@@ -317,94 +302,9 @@ def _base(element: Element, ctx: Context) -> tuple[Span, datetime | None, str]:
             start = whole.start + size * index
             return Span(start, start + size, clocked=True), None, "part"
         case Edge():
-            return _edge(element, ctx), None, "part"
+            return edge_of(element, *_point_of(element.inner, ctx), ctx), None, "part"
         case _:
             raise TypeError(f"{element} names no days")
-
-
-def _around(at: datetime, minutes: int) -> Span:
-    slack = timedelta(minutes=minutes)
-    return Span(at - slack, at + slack)
-
-
-def _rolling(element: Rolling, ctx: Context) -> Span:
-    """Days and longer by the wall clock, hours and less by elapsed time."""
-    count = element.count if element.forward else -element.count
-    if element.unit in LONG_UNITS:
-        if element.unit in ("day", "week") or count == int(count):
-            other, now = shift(ctx.local, count, element.unit), ctx.local
-        else:
-            raise CannotBe("impossible", f"{element.count:g} {element.unit}s is no length.")
-        bounds = (now, other) if element.forward else (other, now)
-        return Span(*bounds)
-    other = ctx.now + timedelta(**{element.unit + "s": count})
-    bounds = (ctx.now, other) if element.forward else (other, ctx.now)
-    return Span(*bounds)
-
-
-def _together(spans: list[Span], elements: Sequence[Element], ctx: Context) -> list[Span]:
-    """Spans that were named side by side: what they have in common."""
-    found = spans[0]
-    for one in spans[1:]:
-        start = max(found.start, one.start, key=lambda at: _instant(at, ctx))
-        end = min(found.end, one.end, key=lambda at: _instant(at, ctx))
-        if _instant(start, ctx) >= _instant(end, ctx):
-            if len(elements) == len(spans) and all(span.days for span in spans):
-                return sorted(spans, key=lambda span: span.start)
-            raise CannotBe("contradiction", "Those times have nothing in common.")
-        days = found.days and one.days
-        found = Span(
-            start,
-            end,
-            days=days,
-            clocked=found.clocked or one.clocked,
-            open_start=found.open_start and one.open_start,
-        )
-    return [found]
-
-
-def _instant(at: datetime, ctx: Context) -> datetime:
-    return at if at.tzinfo else instant(at, ctx.zone)
-
-
-def _named_days(elements: Sequence[Element], ctx: Context) -> list[Span]:
-    """Weekdays and dates: "Thursday, March 8" is one day, "Monday and Wednesday" are two."""
-    dates = [one for one in elements if isinstance(one, Date)]
-    days = [one for one in elements if isinstance(one, Weekday)]
-    if dates and days:
-        found = [calendar_span(one, ctx) for one in dates]
-        wanted = {one.day for one in days}
-        for span in found:
-            if span.start.isoweekday() not in wanted and len(days) == len(dates):
-                raise CannotBe(
-                    "contradiction",
-                    f"{span.start:%Y-%m-%d} was not on that day of the week.",
-                )
-        return found
-    found = {span.start: span for span in (calendar_span(one, ctx) for one in elements)}
-    return [found[start] for start in sorted(found)]
-
-
-def _inside(element: Element, wide: Sequence[Span], ctx: Context) -> list[Span]:
-    """A weekday or a date of a longer stretch: "Monday last week", "the 14th of last month"."""
-    span = _together(list(wide), (), ctx)[0]
-    first = wall(span.start, ctx.zone).date()
-    last = (wall(span.end, ctx.zone) - timedelta(microseconds=1)).date()
-    if isinstance(element, Date):
-        looking = ctx.looking_back_from(min(last, ctx.today) if first <= ctx.today else last)
-        found = calendar_span(element, looking)
-        if first <= found.start.date() <= last:
-            return [found]
-        if len(wide) == 1 and span.days and span.end - span.start <= DAY:
-            raise CannotBe("contradiction", "Those two days are not the same.")
-        raise CannotBe("contradiction", "That date does not lie in the time that was named.")
-    assert isinstance(element, Weekday)
-    day = last - timedelta(days=(last.isoweekday() - element.day) % 7)
-    if day > ctx.today and day - timedelta(days=7) >= first:
-        day -= timedelta(days=7)
-    if day < first:
-        raise CannotBe("contradiction", "That day of the week is not in the time that was named.")
-    return [whole_days(day, day + DAY)]
 
 
 def _inner(elements: Sequence[Element], ctx: Context) -> Span:
@@ -429,20 +329,6 @@ def _point_of(elements: Sequence[Element], ctx: Context) -> tuple[Span, datetime
     ), reading.moment
 
 
-def _bound(element: Bound, ctx: Context) -> Span:
-    span, moment = _point_of(element.inner, ctx)
-    match element.kind:
-        case "since":
-            return Span(moment or span.start, ctx.now)
-        case "after":
-            return Span(moment or span.end, ctx.now)
-        case "until":
-            end = moment or span.end
-        case _:
-            end = moment or span.start
-    return Span(OPEN_START, end, open_start=True, clocked=moment is not None)
-
-
 def _range(element: Range, ctx: Context) -> Span:
     """From a point to a point; whole days count to their end."""
     start, end = element.start, element.end
@@ -450,172 +336,16 @@ def _range(element: Range, ctx: Context) -> Span:
         end = (*(e for e in start if is_calendar(e)), *end)
     elif not _names_days(start) and _names_days(end):
         start = (*(e for e in end if is_calendar(e)), *start)
-    start, end = _share_dates(start, end)
+    start, end = share_dates(start, end)
     last, last_moment = _point_of(end, ctx)
     until = last_moment or last.end
     before = ctx.looking_back_from(last.first_day(ctx.zone))
     first, first_moment = _point_of(start, before)
     since = first_moment or first.start
-    if _instant(since, ctx) >= _instant(until, ctx):
+    if as_instant(since, ctx) >= as_instant(until, ctx):
         raise CannotBe("contradiction", "That range ends before it begins.")
     clocked = last_moment is not None or last.clocked
     return Span(since, until, days=first.days and last.days, clocked=clocked)
-
-
-def _share_dates(
-    start: tuple[Element, ...], end: tuple[Element, ...]
-) -> tuple[tuple[Element, ...], tuple[Element, ...]]:
-    """ "the 5th to the 9th of March 2018": a date takes month and year from the other end."""
-    match start, end:
-        case (Date() as one,), (Date() as two,):
-            pass
-        case _:
-            return start, end
-    if one.day is not None and two.day is not None:
-        if one.month is None and two.month is not None:
-            one = Date(two.year, two.month, one.day)
-        elif two.month is None and one.month is not None:
-            two = Date(one.year, one.month, two.day)
-    if one.year is None and two.year is not None and one.month and two.month:
-        year = two.year if one.month <= two.month else two.year - 1
-        one = Date(year, one.month, one.day)
-    elif two.year is None and one.year is not None and one.month and two.month:
-        year = one.year if one.month <= two.month else one.year + 1
-        two = Date(year, two.month, two.day)
-    if one.month == two.month and one.year == two.year and (one.day or 0) > (two.day or 99):
-        raise CannotBe("contradiction", "That range ends before it begins.")
-    return (one,), (two,)
-
-
-def _edge(element: Edge, ctx: Context) -> Span:
-    """ "the first two hours of yesterday", "the hour before noon", "first Monday of March"."""
-    span, moment = _point_of(element.inner, ctx)
-    if element.side == "nth":
-        return _nth_weekday(element, span, ctx)
-    start, end = wall(span.start, ctx.zone), wall(span.end, ctx.zone)
-    if element.side in ("before", "after"):
-        edge = wall(moment, ctx.zone) if moment else (start if element.side == "before" else end)
-        count = -element.count if element.side == "before" else element.count
-        other = shift(edge, count, element.unit)
-        days = span.days and moment is None and element.unit in DAY_UNITS
-        return Span(min(edge, other), max(edge, other), days=days, clocked=not days)
-    days = span.days and element.unit in DAY_UNITS
-    if element.side == "first":
-        return Span(start, min(end, shift(start, element.count, element.unit)), days, not days)
-    return Span(max(start, shift(end, -element.count, element.unit)), end, days, not days)
-
-
-def _nth_weekday(element: Edge, span: Span, ctx: Context) -> Span:
-    wanted = int(element.unit.removeprefix("weekday"))
-    first = span.first_day(ctx.zone)
-    last = (wall(span.end, ctx.zone) - timedelta(microseconds=1)).date()
-    number = int(element.count)
-    if number > 0:
-        day = first + timedelta(days=(wanted - first.isoweekday()) % 7 + 7 * (number - 1))
-    else:
-        day = last - timedelta(days=(last.isoweekday() - wanted) % 7)
-    if not first <= day <= last:
-        raise CannotBe("impossible", "There is no such day in that time.")
-    return whole_days(day, day + DAY)
-
-
-def _shifted(element: Shift, ctx: Context) -> tuple[Span, datetime | None, str]:
-    """What was spoken of before, moved; without it, meant from today where that makes sense."""
-    anchor, unit, count = ctx.anchor, element.unit, element.count
-    if anchor is None:
-        if not element.alone:
-            raise CannotBe("needs_anchor", "It is not clear which time that is counted from.")
-        if unit in LONG_UNITS and not element.whole_day and count in (-1, 1) and unit != "day":
-            return whole_days(*unit_days(unit, ctx.today, count)), None, unit
-        if element.whole_day or unit == "day":
-            day = shift(midnight(ctx.today), count, unit).date()
-            return whole_days(day, day + DAY), None, "day"
-        return _rolling(Rolling(1, unit), ctx), None, "rolling"
-    start, end = wall(anchor.start, ctx.zone), wall(anchor.end, ctx.zone)
-    if element.whole_day:
-        day = shift(midnight(start.date()), count, unit).date()
-        return whole_days(day, day + DAY), None, "day"
-    length, day_length = end - start, timedelta(days=1, hours=1)
-    if unit in LONG_UNITS and unit != "day" and element.adjacent and length <= day_length:
-        return whole_days(*unit_days(unit, start.date(), count)), None, unit
-    if unit == "day" and length > day_length:
-        edge = start.date() if count < 0 else end.date()
-        day = edge + timedelta(days=count if count < 0 else count - 1)
-        return whole_days(day, day + DAY), None, "day"
-    days = start.time() == end.time() == midnight(start.date()).time()
-    whole = days or (end == ctx.local and start == midnight(start.date()))
-    if whole and unit == "day" and length <= DAY:  # "today" up to now: the whole day before
-        day = start.date() + timedelta(days=count)
-        return whole_days(day, day + DAY), None, "day"
-    if unit in LONG_UNITS and unit != "day" and element.adjacent:
-        first, _ = unit_days(unit, start.date())
-        if midnight(first) == start:
-            return whole_days(*unit_days(unit, start.date(), count)), None, unit
-    return Span(shift(start, count, unit), shift(end, count, unit), clocked=True), None, "part"
-
-
-# ---- clock times on days ------------------------------------------------------------------------
-
-
-def _place(day: datetime, time: DayTime, ctx: Context) -> tuple[Span, datetime | None]:
-    """A time of day on the day that begins at `day` (naive)."""
-    if time.slack_minutes and time.point is not None:
-        at = day + timedelta(seconds=time.point)
-        slack = timedelta(minutes=time.slack_minutes)
-        first, last = instant(at, ctx.zone), instant(at, ctx.zone, latest=True)
-        return Span(first - slack, last + slack), first
-    start, end = day + timedelta(seconds=time.start), day + timedelta(seconds=time.end)
-    on_the_hour = time.clocked and time.end % DAY_SECONDS != 0
-    return Span(start, end, clocked=on_the_hour or not time.clocked), None
-
-
-def _placed(
-    days: Sequence[Span], times: Sequence[DayTime], bases: Sequence[Element], ctx: Context
-) -> Reading:
-    """Times of day on named days. A weekday whose time is yet to come is that of last week."""
-    spans: list[Span] = []
-    moment: datetime | None = None
-    back = not ctx.future and any(isinstance(e, Weekday) and e.mode == "recent" for e in bases)
-    for day in days:
-        for time in times:
-            start = day.start
-            span, at = _place(start, time, ctx)
-            if back and _instant(span.start, ctx) >= ctx.now and start.date() == ctx.today:
-                span, at = _place(start - timedelta(weeks=1), time, ctx)
-            spans.append(span)
-            moment = at or moment
-    grain = "moment" if moment else "clock" if times[0].clocked else "part"
-    return Reading(spans, moment=moment if len(spans) == 1 else None, grain=grain)
-
-
-def _most_recent(times: Sequence[DayTime], parts: Sequence[Part], ctx: Context) -> Reading:
-    """Times of day that no day was named for: their most recent occurrence that has begun."""
-    default = next((part.day for part in parts if part.day is not None), None)
-    spans: list[Span] = []
-    moment: datetime | None = None
-    for time in times:
-        if default is not None:
-            span, at = _place(midnight(ctx.today) + default * DAY, time, ctx)
-        elif time.open_start:
-            span, at = _place(midnight(ctx.today), time, ctx)
-        else:
-            span, at = _latest(time, ctx)
-            if time.open_end:
-                span = replace(span, end=ctx.local)
-        spans.append(span)
-        moment = at or moment
-    grain = "moment" if moment else "clock" if times[0].clocked else "part"
-    return Reading(spans, moment=moment if len(spans) == 1 else None, grain=grain)
-
-
-def _latest(time: DayTime, ctx: Context) -> tuple[Span, datetime | None]:
-    offsets = (0, 1, 2) if ctx.future else (1, 0, -1, -2)
-    for offset in offsets:
-        span, at = _place(midnight(ctx.recent) + offset * DAY, time, ctx)
-        begins = at or _instant(span.start, ctx)
-        if (begins >= ctx.now) if ctx.future else (begins < ctx.now or (at and at <= ctx.now)):
-            return span, at
-    return _place(midnight(ctx.today), time, ctx)
 
 
 def intervals(reading: Reading, ctx: Context) -> list[Interval]:
