@@ -94,6 +94,10 @@ class Index:
         near = [(distance, choice) for choice, distance, _ in options if choice[0] == word[0]]
         return min(near)[1] if near else word
 
+    def plain(self, word: str) -> bool:
+        """Whether a word is plain English, whatever else it may be."""
+        return word in self.language.function or word in self.language.generic
+
     def known(self, word: str) -> bool:
         """Whether a word is plain English, a name or a kind here."""
         one = stem(word)

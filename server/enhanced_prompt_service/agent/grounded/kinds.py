@@ -64,6 +64,7 @@ class KindIndex:
         self.parts = {one for kind in everything for one in kind.parts}
         self._subjects = {one: group for group in language.subjects for one in group.stems}
         self._site_words = self._of_sites(catalogue)
+        self._said = {one for key in (*language.synonyms, *self._site_words) for one in key}
         self._longest = max(
             (len(key) for key in (*language.synonyms, *self._site_words, *self.sub_labels)),
             default=1,
@@ -96,6 +97,7 @@ class KindIndex:
             or (word,) in self._language.synonyms
             or (word,) in self._site_words
             or (word,) in self.sub_labels
+            or word in self._said
         )
 
     # ---- from words to terms --------------------------------------------------------------------

@@ -58,23 +58,29 @@ def find_places(question: Question, index: Index) -> Places:
                 target = excluded
             if one not in target:
                 target.append(one)
-    for word in list(question.unknown):
+    for word in [*question.place_like, *question.unknown]:
         partial = _narrowed(index.names.partial(word.stem), sites)
         partial = tuple(one for one in partial if one not in sites)
         if not partial:
             continue
         if any(one in found for one in partial):
-            question.unknown.remove(word)
+            _settle(question, word)
             continue
         entity, *others = partial
         if others:
             raise _ambiguous(question, (word.at,), partial, index)
-        question.unknown.remove(word)
+        _settle(question, word)
         found.append(entity)
         certainty = PARTIAL_CERTAINTY
         notes.append(f"read “{word.text}” as {plain_name(entity.name)}")
     _refuse_unknown_cameras(question, index, sites)
     return _combined(question, found, excluded, certainty, notes, index)
+
+
+def _settle(question: Question, word: Word) -> None:
+    """The word is part of a name: it is not unknown any more."""
+    if word in question.unknown:
+        question.unknown.remove(word)
 
 
 def _narrowed(entities: Sequence[Entity], sites: Sequence[Entity]) -> tuple[Entity, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from enhanced_prompt_service.domain.answers import (
     CoverageReport,
@@ -26,6 +26,7 @@ from .intents import Aspect
 from .kinds import Pair
 from .question import Threshold
 
+STILL = timedelta(hours=1)
 STRICTLY = 1e-6  # durations are kept in microseconds: "over 5 minutes" begins one beyond them
 
 
@@ -121,10 +122,20 @@ class Query:
         )
 
     def ongoing(self) -> Selection | None:
-        """What had begun before the first window and still went on at its start."""
+        """What had begun before the first window and still went on at its start.
+
+        Many sources never say an end, so an event without one counts only where it may well go on
+        now: in a window of the last hour, if it began in the hour before.
+        """
         if not self.windows or self.mask is not None:
             return None
-        return replace(self.selection(), windows=(), ongoing_at=self.windows[0].start)
+        start = self.windows[0].start
+        selection = replace(self.selection(), windows=(), ongoing_at=start)
+        if self.now - start <= STILL:
+            return replace(selection, windows=(Interval(start - STILL, start),))
+        if selection.min_duration_s is None:
+            selection = replace(selection, min_duration_s=0.0)  # it has an end
+        return selection
 
     def describe(self) -> str:
         """One line about what will be looked up."""

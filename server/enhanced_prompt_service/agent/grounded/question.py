@@ -16,6 +16,7 @@ from .names import CAMERA_WORDS, PLACE_WORDS, Mention
 from .timegrammar import Phrase, Words, scan
 from .words import Kind, Token, stem, tokenise, word_set
 
+_PLACE_PREPOSITIONS = word_set("at in near by inside outside around beside behind")
 _JOINS = word_set("and or , & versus vs than with to / compared against")
 MOST_INTENT_CHARACTERS = 600  # more than that is no question; patterns look no further
 _OVER = frozenset({"over", "exceeding", "above", ">", "beyond"})
@@ -57,6 +58,7 @@ class Question:
     unknown: list[Word] = field(default_factory=list[Word])
     excluded_from: int = -1  # token index of "except" and the like; -1 without one
     excluded: Chosen | None = None  # kinds that stand behind it
+    place_like: list[Word] = field(default_factory=list[Word])  # parts of names, "at the gate"
 
     @property
     def has_time(self) -> bool:
@@ -84,8 +86,9 @@ def read_question(text: str, index: Index) -> Question:
     threshold, measured = _threshold(masked, texts, timed)
     gone = timed | measured
     named = {at for one in mentions for at in one.positions}
+    placelike = _place_like(texts, stems, gone | named, index)
     words = [
-        Word(at, texts[at], stems[at], at in named)
+        Word(at, texts[at], stems[at], at in named or at in placelike)
         for at, token in enumerate(tokens)
         if at not in gone and token.kind is not Kind.MARK
     ]
@@ -119,6 +122,7 @@ def read_question(text: str, index: Index) -> Question:
         plain=plain,
         unknown=unknown,
         excluded_from=excluded_from,
+        place_like=[Word(at, texts[at], stems[at]) for at in sorted(placelike)],
         excluded=excluded if excluded is not None and excluded.pairs is not None else None,
     )
 
@@ -211,6 +215,20 @@ def _intent_text(
 
 def _plural_camera(word: str) -> bool:
     return stem(word) in CAMERA_WORDS
+
+
+def _place_like(
+    texts: Sequence[str], stems: Sequence[str], gone: set[int], index: Index
+) -> set[int]:
+    """Nouns that stand where a place stands ("at the gate") and are part of a name here."""
+    found: set[int] = set()
+    for at, one in enumerate(stems):
+        if at in gone or one not in index.names.vocabulary or one.isdigit():
+            continue
+        before = at - 2 if at and texts[at - 1] == "the" else at - 1
+        if before >= 0 and texts[before] in _PLACE_PREPOSITIONS and not index.plain(texts[at]):
+            found.add(at)
+    return found
 
 
 def _excluded(texts: Sequence[str]) -> int:

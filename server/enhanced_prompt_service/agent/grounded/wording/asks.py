@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from enhanced_prompt_service.domain.answers import QuestionType
 from enhanced_prompt_service.domain.times import Interval
@@ -14,6 +15,7 @@ from .common import Said
 from .times import ask_window
 
 MOST = 3
+LONG = timedelta(hours=24)
 _MANY_CAMERAS = 3
 
 
@@ -80,6 +82,7 @@ def instead(said: Said) -> tuple[str, ...]:
 def _again(said: Said, window: Interval) -> str:
     """The same question about another window."""
     query = said.query
+    window = _near(window, said)
     when, where = ask_window(window, said.zone, query.now), asked_where(query)
     match query.question_type:
         case QuestionType.COUNT | QuestionType.EXISTENCE | QuestionType.RECURRING:
@@ -95,6 +98,17 @@ def _again(said: Said, window: Interval) -> str:
             return _sentence(f"{_events(query)} per hour", where, when)
         case _:
             return _sentence("What happened", where, when)
+
+
+def _near(stretch: Interval, said: Said) -> Interval:
+    """Of a long stretch of footage the part nearest to the window, as long as that is."""
+    window = said.query.time_range
+    if window is None or stretch.end - stretch.start <= LONG:
+        return stretch
+    length = max(window.end - window.start, timedelta(hours=1))
+    if stretch.end <= window.start:
+        return Interval(max(stretch.start, stretch.end - length), stretch.end)
+    return Interval(stretch.start, min(stretch.end, stretch.start + length))
 
 
 def _events(query: Query) -> str:

@@ -64,7 +64,14 @@ def _states(text: Text, said: Said) -> None:
     recording_now = [one for one in cameras if recording(states.get(one), now)]
     unknown = [one for one in cameras if one not in found.known and one not in states]
     offline = [one for one in cameras if one not in recording_now and one not in unknown]
-    if len(cameras) == 1 and not unknown:
+    if cameras and len(unknown) == len(cameras):
+        text.add("Whether ", "it records" if len(cameras) == 1 else "any of them records")
+        text.add(f" now is not known: {_names(said, cameras)} never reported it.")
+        text.fact("cameras_recording", 0, "cameras").fact("cameras_offline", 0, "cameras")
+        text.fact("cameras", len(cameras), "cameras")
+        text.fact("cameras_unknown", len(unknown), "cameras")
+        return
+    if len(cameras) == 1:
         state = "records now" if recording_now else "does not record now"
         text.add(f"{_names(said, cameras)} {state}.")
         text.fact("cameras_recording", len(recording_now), "cameras")
