@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,11 @@ def ensure(profile):
     Raises SystemExit with what is missing and the one command to type.
     """
     _need_supported_python()
+    with _alone():
+        return _ensured(profile)
+
+
+def _ensured(profile):
     python = VENV / "bin" / "python"
     stamp = VENV / ".lock"
     stamped = stamp.read_text().splitlines() if stamp.exists() else []
@@ -58,6 +64,22 @@ def ensure(profile):
     _link_project(python)
     stamp.write_text("\n".join(_stamp(profile)) + "\n")
     return python
+
+
+@contextmanager
+def _alone():
+    """One at a time: two `make` at once wait for each other instead of mixing their installs."""
+    try:
+        import fcntl
+    except ImportError:  # no such lock on this system
+        yield
+        return
+    folder = os.open(str(ROOT), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _stamp(profile):
@@ -102,10 +124,11 @@ def _make_venv():
             "    {}apt-get install -y {}\n".format("" if os.geteuid() == 0 else "sudo ", package)
         )
     say("Making a virtual environment in .venv")
-    # --clear: whatever is there does not run, or another Python made it.
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)], stdin=subprocess.DEVNULL
-    )
+    if VENV.is_symlink():
+        VENV.unlink()  # what it points to is somebody else's, and not to be cleared
+    # --clear: whatever is there does not run, or belongs to another place. Not with its own Python.
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    made = subprocess.run([python, "-m", "venv", "--clear", str(VENV)], stdin=subprocess.DEVNULL)
     if made.returncode:
         sys.exit("The virtual environment could not be made; its output is above.")
 

@@ -1,3 +1,7 @@
 """Plugins for the whole run: fixtures and hooks live in support/, or beside the tests."""
 
-pytest_plugins = ["tests.support.require_all", "tests.support.databases"]
+pytest_plugins = [
+    "tests.support.require_all",
+    "tests.support.own_logs",
+    "tests.support.databases",
+]

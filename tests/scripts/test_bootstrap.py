@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scripts import bootstrap
+
+REAL_MAKE_VENV = bootstrap._make_venv
 
 
 @pytest.fixture
@@ -67,9 +70,31 @@ def test_a_moved_checkout_gets_a_new_environment(
     done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bootstrap.ensure("dev")
-    monkeypatch.setattr(bootstrap, "ROOT", bootstrap.ROOT.parent / "elsewhere")
+    elsewhere = bootstrap.ROOT.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(bootstrap, "ROOT", elsewhere)
     bootstrap.ensure("dev")
     assert done == ["venv", "dev", "venv", "dev"]
+
+
+def test_an_environment_that_is_linked_in_from_elsewhere_is_left_as_it_is(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / ".lock").write_text("dev\nsome digest\n/somewhere/else\n")
+    bootstrap.VENV.symlink_to(theirs)
+    cleared: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        cleared.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(bootstrap.subprocess, "run", run)
+    REAL_MAKE_VENV()
+    assert not bootstrap.VENV.is_symlink()
+    assert cleared[0][-1] == str(bootstrap.VENV)
+    assert (theirs / ".lock").exists()
 
 
 def test_a_failed_install_is_tried_again(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
