@@ -306,7 +306,8 @@ def _health(text: str, about: About) -> Intent | None:
 
 def _compared(text: str, about: About) -> Intent | None:
     del about
-    if not (_has("compare", text) or _has("than", text) or _has("or", text)):
+    alone = re.search(r"\b(?:busier|quieter|calmer)\b", text)
+    if not (alone or _has("compare", text) or _has("than", text) or _has("or", text)):
         return None
     less = re.search(r"\b(?:less|fewer|quieter|lower|calmer|emptier|slower)\b", text)
     more = re.search(r"\b(?:more|busier|higher|greater|louder)\b", text)

@@ -369,6 +369,7 @@ def _query(draft: Draft, now: datetime, zone: ZoneInfo, index: Index) -> Query:
         labels=narrow.labels,
         type_or_label=narrow.type_or_label,
         text=draft.text,
+        min_confidence=draft.min_confidence,
         threshold=draft.threshold,
         group_by=draft.group_by,
         limit=draft.limit,

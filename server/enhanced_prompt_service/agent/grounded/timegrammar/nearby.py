@@ -44,6 +44,8 @@ def last(s: Scanner, at: int) -> Found | None:
     if plural is not None:
         return plural
     if text in UNITS:
+        if s.w.texts[step + 1 : step + 4] == ["and", "a", "half"]:
+            return (Rolling(1.5, UNITS[text]),), step + 4
         return last_unit(s, word, UNITS[text], step + 1)
     if text in WEEKDAYS:
         return (Weekday(WEEKDAYS[text], "last"),), step + 1

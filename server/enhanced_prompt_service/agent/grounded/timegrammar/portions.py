@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .elements import ClockPoint, Edge, Fraction, Part
+from .elements import ClockPoint, Date, Edge, Fraction, Part, Period
 from .lexicon import UNITS, WEEKDAYS
 from .scanner import Found, Scanner
 
@@ -32,7 +32,7 @@ def ordinal_part(s: Scanner, at: int) -> Found | None:
                 return (Edge(read[0], read[1], side, inner[0]),), inner[1]
     if piece in WEEKDAYS and s.w.text(at + 2) in ("of", "in") and (last or index >= 0):
         inner = s.point(at + 3)
-        if inner is not None:
+        if inner is not None and isinstance(inner[0][0], Date | Period):
             count = -1 if last else index + 1
             return (Edge(count, f"weekday{WEEKDAYS[piece]}", "nth", inner[0]),), inner[1]
     return None
