@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from enhanced_prompt_service.agent.grounded.timegrammar import TimeResult, parse
@@ -370,6 +370,7 @@ def test_windows_are_never_empty_inverted_or_ahead(
 
 @given(day=DAYS, clock=CLOCKS, now=NOWS, zone=ZONES)
 def test_word_order_does_not_matter(day: str, clock: str, now: datetime, zone: ZoneInfo) -> None:
+    assume(not (clock.endswith("5") and day.startswith("May")))  # "5 May 2" can be read twice
     present = now.replace(tzinfo=UTC)
     orders = (
         f"{day} {clock}",

@@ -84,7 +84,8 @@ def last_of_kind(s: Scanner, at: int) -> Found | None:
 def last_unit(s: Scanner, word: str, unit: str, after: int) -> Found | None:
     if s.w.text(after) in ("of", "in") and word == "last":
         inner = s.point(after + 1)
-        if inner is not None:
+        loose = s.w.text(after) == "in" and inner is not None and isinstance(inner[0][0], Part)
+        if inner is not None and not loose:
             if unit == "quarter":
                 return (Fraction(3, 4, inner[0]),), inner[1]
             return (Edge(1, unit, "last", inner[0]),), inner[1]
