@@ -163,7 +163,6 @@ event_hours = Table(
     PrimaryKeyConstraint("tenant", "hour", "kind_id", "local_day", "local_hour"),
     sqlite_with_rowid=False,
 )
-Index("event_hours_kind", event_hours.c.tenant, event_hours.c.kind_id, event_hours.c.hour)
 
 # The text index is no part of the metadata: an FTS5 table on SQLite, a tsvector on PostgreSQL.
 # `rowid` is the event's id; it is only ever read through `events`, and so through a tenant.
