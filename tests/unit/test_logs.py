@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from enhanced_prompt_service import logs
+from enhanced_prompt_service.logs import configure
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _restored() -> Iterator[None]:
 def test_a_line_is_one_json_object_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    logs.configure("info", "json")
+    configure("info", "json")
     structlog.get_logger("test").info("ended", outcome="OK")
     line = json.loads(stream.getvalue())
     assert line["event"] == "ended"
@@ -34,7 +34,7 @@ def test_a_line_is_one_json_object_on_standard_error(monkeypatch: pytest.MonkeyP
 def test_a_logger_writes_to_whatever_standard_error_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", first)
-    logs.configure("info", "json")
+    configure("info", "json")
     log = structlog.get_logger("test")
     log.info("one")
     first.close()
@@ -46,7 +46,7 @@ def test_a_logger_writes_to_whatever_standard_error_is_now(monkeypatch: pytest.M
 def test_a_line_that_cannot_be_written_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = io.StringIO()
     gone.close()
-    logs.configure("info", "json")
+    configure("info", "json")
     monkeypatch.setattr(sys, "stderr", gone)
     structlog.get_logger("test").info("lost")
 
@@ -54,6 +54,6 @@ def test_a_line_that_cannot_be_written_fails_nothing(monkeypatch: pytest.MonkeyP
 def test_lines_below_the_level_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    logs.configure("warning", "json")
+    configure("warning", "json")
     structlog.get_logger("test").info("quiet")
     assert stream.getvalue() == ""
