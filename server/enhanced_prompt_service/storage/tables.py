@@ -243,6 +243,8 @@ turns = Table(
     Column("response", Text),
     Column("error", Text),
     Column("usage", Text),
+    # When somebody asked to stop it; its runner looks with each renewal of its lease.
+    Column("cancel_us", BigInteger),
     PrimaryKeyConstraint("tenant", "turn_id"),
     UniqueConstraint(
         "tenant", "user_id", "conversation_id", "conversation_turn", name="turns_number"
@@ -258,4 +260,12 @@ Index(
     unique=True,
     sqlite_where=_running,
     postgresql_where=_running,
+)
+
+# One row a process that shares turns with others: no row, no lease, and nobody to take over from.
+leases = Table(
+    "leases",
+    metadata,
+    Column("process", Str, primary_key=True),
+    Column("alive_until_us", BigInteger, nullable=False),
 )
