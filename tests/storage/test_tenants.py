@@ -87,6 +87,10 @@ WRITES = {
     "TurnStore.begin",
     "TurnStore.finish",
     "TurnStore.fail_orphans",  # the host's, of all tenants
+    "TurnStore.renew",  # processes', of no tenant
+    "TurnStore.release",
+    "TurnStore.runner_alive",
+    "TurnStore.request_cancel",  # tests/storage/test_leases.py
 }
 
 
