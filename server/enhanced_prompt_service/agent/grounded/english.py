@@ -43,6 +43,8 @@ class English:
     generic: frozenset[str]
     particles: frozenset[str]
     silent: frozenset[str]
+    plain: frozenset[str]  # common words that are never taken for a mistyped name
+    spelt: frozenset[str]  # common nouns that are often mistyped
     subjects: tuple[Subject, ...]
     synonyms: dict[Stems, Synonym]
     commands: frozenset[str]
@@ -52,7 +54,7 @@ class English:
     @property
     def surfaces(self) -> frozenset[str]:
         """Every single word that means something here, as it is typed."""
-        return self.function | self.generic
+        return self.function | self.generic | self.plain
 
 
 @lru_cache(maxsize=1)
@@ -75,6 +77,8 @@ def english() -> English:
         generic=frozenset(data["generic"]["words"].split()),
         particles=frozenset(data["particles"]["words"].split()),
         silent=frozenset(stem(word) for word in data["silent"]["words"].split()),
+        plain=frozenset(data["spelling"]["plain"].split()),
+        spelt=frozenset(data["spelling"]["nouns"].split()),
         subjects=tuple(
             Subject(
                 name=entry["name"],

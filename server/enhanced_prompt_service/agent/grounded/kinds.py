@@ -47,6 +47,7 @@ class KindIndex:
 
     def __init__(self, catalogue: Catalogue, seen: Iterable[SeenKind], language: English) -> None:
         self._language = language
+        self._catalogue = catalogue
         self.kinds: dict[Pair, Kind] = {}
         self.sub_labels: dict[Stems, str] = {}
         self.types_by_camera: dict[str, set[str]] = {}
@@ -87,14 +88,18 @@ class KindIndex:
         return found
 
     def vocabulary(self) -> set[str]:
-        """Words that mean a kind, as they may be typed: what typos are compared with."""
+        """Words that mean a kind, as they may be typed: what typos are compared with.
+
+        As the kinds and the sites' owners spell them, with the commonest nouns: forms that are
+        made up from stems would be near to too many plain words.
+        """
         words = {part for one in self.types for part in one.lower().split("_")}
         words |= {part for one in self.labels for part in one.lower().split("_")}
-        for key in (*self._language.synonyms, *self._site_words):
-            words |= set(key)
-        words |= {"people", "person", "anyone", "someone", "vehicle", "vehicles", "traffic"}
-        grown = {word + ending for word in self.parts for ending in ("ed", "ing", "s")}
-        return {word for word in words | grown if len(word) >= 4}
+        for site in self._catalogue.sites:
+            for noun, _ in site.synonyms:
+                words |= set(noun.lower().split())
+        words |= {word + "s" for word in words if not word.endswith("s")}
+        return {word for word in words | self._language.spelt if len(word) >= 4}
 
     def knows(self, word: str) -> bool:
         """Whether a stem is part of what occurs, or a word for it."""
