@@ -37,6 +37,8 @@ FINISHED = (
     "EventService.ListEvents",
     "HistoryService.GetConversation",
     "HistoryService.ListConversations",
+    "HistoryService.ListMessages",
+    "HistoryService.ListPromptResponses",
     "PromptService.Answer",
     "PromptService.Ask",
     "PromptService.Prewarm",

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from enhanced_prompt_service.domain.catalogue import Site
+from enhanced_prompt_service.domain.conversations import ResponseFilter
 from enhanced_prompt_service.domain.errors import NotFound
 from enhanced_prompt_service.domain.events import GroupBy, Ingested, Order, Selection, Totals
 from enhanced_prompt_service.domain.identity import Caller
@@ -72,6 +73,14 @@ READS: dict[str, tuple[Ask, object]] = {
     ),
     "ConversationStore.list_conversations": (
         lambda s, c: s.conversations.list_conversations(c),
+        Page(()),
+    ),
+    "ConversationStore.list_messages": (
+        lambda s, c: s.conversations.list_messages(c, "talk"),
+        NotFound,
+    ),
+    "ConversationStore.list_responses": (
+        lambda s, c: s.conversations.list_responses(c, ResponseFilter()),
         Page(()),
     ),
     "ConversationStore.recent_turns": (

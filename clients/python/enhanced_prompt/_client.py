@@ -23,12 +23,14 @@ from ._requests import (
     EventQuery,
     GroupByName,
     OrderName,
+    ResponseTypeName,
     answer_request,
     ask_request,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
     list_events_request,
+    list_prompt_responses_request,
 )
 from ._sync import SyncTransport
 from ._turn import TurnFlow
@@ -38,9 +40,11 @@ from .v1.answers_pb2 import PromptResponse
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse, GetEventRequest
 from .v1.events_pb2 import Coverage, Event
 from .v1.history_service_pb2 import (
+    ConversationMessage,
     ConversationSummary,
     GetConversationRequest,
     GetConversationResponse,
+    ListMessagesRequest,
 )
 from .v1.prompt_service_pb2 import PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
@@ -155,6 +159,37 @@ class Client:
             methods.LIST_CONVERSATIONS,
             list_conversations_request(active_since, active_until, page_size),
             lambda page: page.conversations,
+        )
+
+    def list_messages(
+        self, conversation_id: str, *, newest_first: bool = False, page_size: int = 0
+    ) -> Iterator[ConversationMessage]:
+        """All messages of a conversation, oldest first by default, fetched a page at a time.
+
+        Raises ConversationNotFound.
+        """
+        return self._pages(
+            methods.LIST_MESSAGES,
+            ListMessagesRequest(
+                conversation_id=conversation_id, newest_first=newest_first, page_size=page_size
+            ),
+            lambda page: page.messages,
+        )
+
+    def list_prompt_responses(
+        self,
+        *,
+        conversation_id: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        response_type: ResponseTypeName | None = None,
+        page_size: int = 0,
+    ) -> Iterator[PromptResponse]:
+        """All stored answers that ended in a range of time, newest first, a page at a time."""
+        return self._pages(
+            methods.LIST_PROMPT_RESPONSES,
+            list_prompt_responses_request(conversation_id, since, until, response_type, page_size),
+            lambda page: page.responses,
         )
 
     # ---- events ---------------------------------------------------------------------------------

@@ -57,6 +57,14 @@ LIST_CONVERSATIONS: Final = Method(
     history.ListConversationsRequest,
     history.ListConversationsResponse,
 )
+LIST_MESSAGES: Final = Method(
+    _history("ListMessages"), history.ListMessagesRequest, history.ListMessagesResponse
+)
+LIST_PROMPT_RESPONSES: Final = Method(
+    _history("ListPromptResponses"),
+    history.ListPromptResponsesRequest,
+    history.ListPromptResponsesResponse,
+)
 
 INGEST_EVENTS: Final = Method(
     _events("IngestEvents"), events.IngestEventsRequest, events.IngestEventsResponse

@@ -8,10 +8,11 @@ from typing import Literal, TypedDict
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from .v1.answers_pb2 import ResponseType
 from .v1.common_pb2 import TimeRange
 from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
 from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
-from .v1.history_service_pb2 import ListConversationsRequest
+from .v1.history_service_pb2 import ListConversationsRequest, ListPromptResponsesRequest
 from .v1.prompt_service_pb2 import AnswerRequest, AskRequest
 from .v1.turns_pb2 import Detail, FrameKind, OnDisconnect, QuestionFilter
 
@@ -31,6 +32,7 @@ FrameKindName = Literal[
     "failed",
     "cancelled",
 ]
+ResponseTypeName = Literal["answer", "clarification", "proactive_insight"]
 OrderName = Literal["oldest", "newest", "longest", "best_match"]
 GroupByName = Literal[
     "camera",
@@ -225,6 +227,23 @@ def list_conversations_request(
     """The first page of ListConversations."""
     return ListConversationsRequest(
         active_range=time_range(active_since, active_until), page_size=page_size
+    )
+
+
+def list_prompt_responses_request(
+    conversation_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    response_type: ResponseTypeName | None,
+    page_size: int,
+) -> ListPromptResponsesRequest:
+    """The first page of ListPromptResponses."""
+    name = response_type or "unspecified"
+    return ListPromptResponsesRequest(
+        conversation_id=conversation_id,
+        time_range=time_range(since, until),
+        response_type=ResponseType.Value(f"RESPONSE_TYPE_{name.upper()}"),
+        page_size=page_size,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from .answers import JsonValue, PromptResponse
+from .answers import Answer, JsonValue, PromptResponse, ResponseType
+from .times import Interval
 
 
 class Role(StrEnum):
@@ -19,7 +20,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation, with what its turn stored beside it."""
+    """One message of a conversation, with what its turn stored beside it.
+
+    `message_id` is an answer's own; a question's is the request_id it came with, perhaps "".
+    """
 
     role: Role
     content: str
@@ -27,6 +31,7 @@ class Message:
     turn_id: str = ""
     conversation_turn: int = 0
     metadata: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,34 @@ class ConversationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation with its stored turns, oldest first: the seeds' HistoryRetrievalPayload."""
+    """A conversation with its stored turns, oldest first: the seeds' HistoryRetrievalPayload.
+
+    `running_turn_id` is the turn that runs now, "" where none does.
+    """
 
     summary: ConversationSummary
     messages: tuple[Message, ...]
     responses: tuple[PromptResponse, ...]
+    running_turn_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFilter:
+    """Which stored responses are meant; empty fields narrow nothing. Times are when they ended."""
+
+    conversation_id: str = ""
+    time_range: Interval | None = None
+    response_type: ResponseType | None = None
+
+
+def cameras_of(answer: Answer) -> frozenset[str]:
+    """Ids of the cameras that a question or its evidence named."""
+    found = {*answer.interpretation.cameras, *(one.camera_id for one in answer.evidence)}
+    return frozenset(one for one in found if one)
+
+
+def topics_of(answer: Answer) -> frozenset[str]:
+    """What an answer was about: its question type, and the event types and labels asked for."""
+    read = answer.interpretation
+    found = {read.question_type.value, *read.event_types, *read.labels}
+    return frozenset(one for one in found if one)

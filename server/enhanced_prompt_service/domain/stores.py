@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from .answers import PromptResponse, Usage
 from .catalogue import Catalogue, Site
-from .conversations import Conversation, ConversationSummary
+from .conversations import Conversation, ConversationSummary, Message, ResponseFilter
 from .events import (
     Coverage,
     Event,
@@ -262,4 +262,27 @@ class ConversationStore(Protocol):
         self, caller: Caller, conversation_id: str, limit: int
     ) -> list[PromptResponse]:
         """The last completed turns, oldest first: what a follow-up question refers to."""
+        ...
+
+    async def list_messages(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        *,
+        newest_first: bool = False,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Message]:
+        """Messages of one conversation, by turn. Raises NotFound (CONVERSATION_NOT_FOUND)."""
+        ...
+
+    async def list_responses(
+        self,
+        caller: Caller,
+        chosen: ResponseFilter,
+        *,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[PromptResponse]:
+        """Stored responses, those of cancelled turns included, newest end first."""
         ...

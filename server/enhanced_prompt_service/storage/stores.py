@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from ..domain.answers import PromptResponse, Usage
 from ..domain.catalogue import Catalogue, Site
-from ..domain.conversations import Conversation, ConversationSummary
+from ..domain.conversations import Conversation, ConversationSummary, Message, ResponseFilter
 from ..domain.events import (
     Coverage,
     Event,
@@ -41,6 +41,7 @@ from . import (
     coverage,
     event_rows,
     kinds,
+    listing,
     paging,
     tenancy,
     turns,
@@ -367,6 +368,35 @@ class SqlConversationStore:
         """The last completed turns, oldest first."""
         return await self._database.read(
             lambda session: conversations.recent(session, caller, conversation_id, limit)
+        )
+
+    async def list_messages(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        *,
+        newest_first: bool = False,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Message]:
+        """Messages of one conversation, by turn. Raises NotFound (CONVERSATION_NOT_FOUND)."""
+        return await self._database.read(
+            lambda session: listing.messages(
+                session, caller, conversation_id, newest_first, page_size, page_token
+            )
+        )
+
+    async def list_responses(
+        self,
+        caller: Caller,
+        chosen: ResponseFilter,
+        *,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[PromptResponse]:
+        """Stored responses, newest end first."""
+        return await self._database.read(
+            lambda session: listing.responses(session, caller, chosen, page_size, page_token)
         )
 
 

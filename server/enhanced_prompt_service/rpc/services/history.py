@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from enhanced_prompt.v1 import history_service_pb2 as pb
 
-from ...domain.conversations import ConversationSummary
+from ...domain.answers import ResponseType
+from ...domain.conversations import ConversationSummary, ResponseFilter
 from ...domain.errors import Reason, ServiceError
 from ...domain.identity import Caller
 from ...domain.stores import ConversationStore
 from ...domain.times import Interval
 from ..call import Call
-from ..convert.answers import prompt_response
-from ..convert.conversations import conversation_message, summary_message
+from ..convert.answers import RESPONSE_TYPES, prompt_response
+from ..convert.conversations import conversation_message, message, summary_message
 from ..convert.times import interval
-from ._pages import DEFAULT_PAGE
+from ._pages import DEFAULT_PAGE, fitting
+
+TYPES: dict[int, ResponseType | None] = {0: None} | {
+    number: kind for kind, number in RESPONSE_TYPES.items()
+}
 
 
 class HistoryService:
-    """GetConversation and ListConversations. `now` is real time."""
+    """What the caller asked and was told. `now` is real time.
 
-    def __init__(self, conversations: ConversationStore, *, now: Callable[[], datetime]) -> None:
+    `may_audit` says who may read what other users of the tenant asked.
+    """
+
+    def __init__(
+        self,
+        conversations: ConversationStore,
+        *,
+        now: Callable[[], datetime],
+        may_audit: Callable[[Caller], bool] = lambda _: False,
+    ) -> None:
         self._conversations = conversations
         self._now = now
+        self._may_audit = may_audit
 
     async def GetConversation(  # noqa: N802
         self, request: pb.GetConversationRequest, call: Call
     ) -> pb.GetConversationResponse:
         """A conversation of the caller's own."""
-        _own(request.user_id, call.caller)
-        found = await self._conversations.get_conversation(call.caller, request.conversation_id)
+        owner = self._owner(request.user_id, call.caller)
+        found = await self._conversations.get_conversation(owner, request.conversation_id)
         response = pb.GetConversationResponse(conversation=conversation_message(found, self._now()))
         if request.include_responses:
             response.responses.extend(prompt_response(one) for one in found.responses)
@@ -44,14 +61,12 @@ class HistoryService:
 
         With an `active_range` a page may hold fewer than asked for, and still have a next one.
         """
-        _own(request.user_id, call.caller)
-        active = None
-        if request.HasField("active_range"):
-            active = interval(request.active_range, "active_range")
+        owner = self._owner(request.user_id, call.caller)
+        active = _range(request, "active_range")
         token = request.page_token
         while True:
             page = await self._conversations.list_conversations(
-                call.caller, page_size=request.page_size or DEFAULT_PAGE, page_token=token
+                owner, page_size=request.page_size or DEFAULT_PAGE, page_token=token
             )
             token = page.next_page_token
             found = [one for one in page.items if _active(one, active)]
@@ -62,16 +77,66 @@ class HistoryService:
                     conversations=[summary_message(one) for one in found], next_page_token=token
                 )
 
+    async def ListMessages(  # noqa: N802
+        self, request: pb.ListMessagesRequest, call: Call
+    ) -> pb.ListMessagesResponse:
+        """Messages of one conversation, a page at a time."""
+        owner = self._owner(request.user_id, call.caller)
+
+        async def fetch(size: int) -> pb.ListMessagesResponse:
+            page = await self._conversations.list_messages(
+                owner,
+                request.conversation_id,
+                newest_first=request.newest_first,
+                page_size=size,
+                page_token=request.page_token,
+            )
+            return pb.ListMessagesResponse(
+                messages=[message(one) for one in page.items],
+                next_page_token=page.next_page_token,
+            )
+
+        return await fitting(request.page_size, fetch)
+
+    async def ListPromptResponses(  # noqa: N802
+        self, request: pb.ListPromptResponsesRequest, call: Call
+    ) -> pb.ListPromptResponsesResponse:
+        """Stored responses, newest first, a page at a time."""
+        owner = self._owner(request.user_id, call.caller)
+        chosen = ResponseFilter(
+            request.conversation_id, _range(request, "time_range"), TYPES[request.response_type]
+        )
+
+        async def fetch(size: int) -> pb.ListPromptResponsesResponse:
+            page = await self._conversations.list_responses(
+                owner, chosen, page_size=size, page_token=request.page_token
+            )
+            return pb.ListPromptResponsesResponse(
+                responses=[prompt_response(one) for one in page.items],
+                next_page_token=page.next_page_token,
+            )
+
+        return await fitting(request.page_size, fetch)
+
+    def _owner(self, user_id: str, caller: Caller) -> Caller:
+        """Whose history is meant. Raises where it is another's and the caller may not audit."""
+        if not user_id or user_id == caller.user:
+            return caller
+        self._check_audit(caller)
+        return replace(caller, user=user_id)
+
+    def _check_audit(self, caller: Caller) -> None:
+        if not self._may_audit(caller):
+            raise ServiceError(
+                "reading other users' conversations needs the right to audit",
+                reason=Reason.PERMISSION_DENIED,
+                metadata={"permission": "audit"},
+            )
+
 
 def _active(found: ConversationSummary, within: Interval | None) -> bool:
     return within is None or within.contains(found.last_activity)
 
 
-def _own(user_id: str, caller: Caller) -> None:
-    """Raises where somebody else's conversations are asked for: that needs the right to audit."""
-    if user_id and user_id != caller.user:
-        raise ServiceError(
-            "reading other users' conversations needs the right to audit",
-            reason=Reason.PERMISSION_DENIED,
-            metadata={"permission": "audit"},
-        )
+def _range(request: Any, name: str) -> Interval | None:
+    return interval(getattr(request, name), name) if request.HasField(name) else None

@@ -1,0 +1,108 @@
+"""HistoryService over real storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from enhanced_prompt.v1 import answers_pb2, prompt_service_pb2
+from enhanced_prompt.v1 import history_service_pb2 as pb
+
+from . import kit
+from .stack import Stack, running
+
+
+async def ask(stack: Stack, query: str, conversation_id: str, request_id: str = "") -> None:
+    await stack.prompts.Answer(
+        prompt_service_pb2.AnswerRequest(
+            query=query, conversation_id=conversation_id, request_id=request_id
+        )
+    )
+
+
+async def all_pages(call: Any, request: Any, items: str) -> list[Any]:
+    found: list[Any] = []
+    while True:
+        page = await call(request)
+        found += getattr(page, items)
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+async def test_messages_come_in_pages_in_both_orders(tmp_path: Path) -> None:
+    async with running(tmp_path) as stack:
+        await ask(stack, "how many cars?", "c", "r-1")
+        await ask(stack, "and vans?", "c", "r-2")
+        call = stack.history.ListMessages
+        oldest = await all_pages(
+            call, pb.ListMessagesRequest(conversation_id="c", page_size=3), "messages"
+        )
+        newest = await all_pages(
+            call,
+            pb.ListMessagesRequest(conversation_id="c", page_size=3, newest_first=True),
+            "messages",
+        )
+        missing = await kit.refused(call(pb.ListMessagesRequest(conversation_id="nobody")))
+        await kit.gone()
+    assert [one.content for one in oldest] == [
+        *("how many cars?", "two cars", "and vans?", "two cars")
+    ]
+    assert [one.message_id for one in oldest] == ["r-1", "r-1", "r-2", "r-2"]
+    assert newest == oldest[::-1]
+    assert kit.reason(missing) == "CONVERSATION_NOT_FOUND"
+
+
+async def test_responses_are_listed_newest_first_and_by_conversation_and_type(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as stack:
+        for number, talk in enumerate(("a", "b", "a")):
+            await ask(stack, f"question {number}?", talk)
+        call = stack.history.ListPromptResponses
+        found = await all_pages(call, pb.ListPromptResponsesRequest(page_size=2), "responses")
+        of_a = await all_pages(
+            call,
+            pb.ListPromptResponsesRequest(
+                conversation_id="a", response_type=answers_pb2.RESPONSE_TYPE_ANSWER
+            ),
+            "responses",
+        )
+        asked_back = await call(
+            pb.ListPromptResponsesRequest(response_type=answers_pb2.RESPONSE_TYPE_CLARIFICATION)
+        )
+        await kit.gone()
+    assert {one.query for one in found} == {f"question {number}?" for number in range(3)}
+    assert {one.query for one in of_a} == {"question 0?", "question 2?"}
+    assert not asked_back.responses
+
+
+async def test_another_users_messages_and_responses_need_the_right_to_audit(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as stack:
+        await ask(stack, "mine", "c")
+        for call, request in (
+            (stack.history.GetConversation, pb.GetConversationRequest(conversation_id="c")),
+            (stack.history.ListMessages, pb.ListMessagesRequest(conversation_id="c")),
+            (stack.history.ListPromptResponses, pb.ListPromptResponsesRequest()),
+        ):
+            request.user_id = "ana"
+            error = await kit.refused(call(request))
+            assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        await kit.gone()
+
+
+async def test_who_may_audit_reads_another_users_history_and_nothing_else(tmp_path: Path) -> None:
+    async with running(tmp_path, may_audit=lambda _: True) as stack:
+        await ask(stack, "mine", "c")
+        request = pb.ListMessagesRequest(conversation_id="c", user_id="ana")
+        missing = await kit.refused(stack.history.ListMessages(request))
+        listed = await stack.history.ListPromptResponses(
+            pb.ListPromptResponsesRequest(user_id="ana")
+        )
+        await kit.gone()
+    assert kit.reason(missing) == "CONVERSATION_NOT_FOUND"
+    assert not listed.responses
