@@ -39,6 +39,7 @@ FINISHED = (
     "HistoryService.ListConversations",
     "HistoryService.ListMessages",
     "HistoryService.ListPromptResponses",
+    "HistoryService.SearchMessages",
     "PromptService.Answer",
     "PromptService.Ask",
     "PromptService.Prewarm",

@@ -106,3 +106,28 @@ async def test_who_may_audit_reads_another_users_history_and_nothing_else(tmp_pa
         await kit.gone()
     assert kit.reason(missing) == "CONVERSATION_NOT_FOUND"
     assert not listed.responses
+
+
+async def test_messages_are_searched_with_highlights(tmp_path: Path) -> None:
+    async with running(tmp_path) as stack:
+        await ask(stack, "how many red cars?", "c")
+        await ask(stack, "and vans?", "c")
+        found = await all_pages(
+            stack.history.SearchMessages,
+            pb.SearchMessagesRequest(query="car", page_size=2),
+            "matches",
+        )
+        asked = await stack.history.SearchMessages(
+            pb.SearchMessagesRequest(query="car", role=pb.MESSAGE_ROLE_USER)
+        )
+        foreign = await kit.refused(
+            stack.history.SearchMessages(pb.SearchMessagesRequest(query="car", user_id="ana"))
+        )
+        await kit.gone()
+    assert len(found) == 3
+    (match,) = asked.matches
+    assert match.message.content == "how many red cars?"
+    assert [(one.start, one.end) for one in match.highlights] == [(13, 17)]
+    assert match.conversation.conversation_id == "c"
+    assert match.score > 0
+    assert kit.reason(foreign) == "PERMISSION_DENIED"

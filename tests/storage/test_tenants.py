@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from enhanced_prompt_service.domain.catalogue import Site
-from enhanced_prompt_service.domain.conversations import ResponseFilter
+from enhanced_prompt_service.domain.conversations import MessageSearch, ResponseFilter
 from enhanced_prompt_service.domain.errors import NotFound
 from enhanced_prompt_service.domain.events import GroupBy, Ingested, Order, Selection, Totals
 from enhanced_prompt_service.domain.identity import Caller
@@ -78,6 +78,10 @@ READS: dict[str, tuple[Ask, object]] = {
     "ConversationStore.list_messages": (
         lambda s, c: s.conversations.list_messages(c, "talk"),
         NotFound,
+    ),
+    "ConversationStore.search_messages": (
+        lambda s, c: s.conversations.search_messages(c, MessageSearch("people")),
+        Page(()),
     ),
     "ConversationStore.list_responses": (
         lambda s, c: s.conversations.list_responses(c, ResponseFilter()),

@@ -24,6 +24,7 @@ from ._requests import (
     GroupByName,
     OrderName,
     ResponseTypeName,
+    RoleName,
     answer_request,
     ask_request,
     count_events_request,
@@ -31,6 +32,7 @@ from ._requests import (
     list_conversations_request,
     list_events_request,
     list_prompt_responses_request,
+    search_messages_request,
 )
 from ._sync import SyncTransport
 from ._turn import TurnFlow
@@ -45,6 +47,7 @@ from .v1.history_service_pb2 import (
     GetConversationRequest,
     GetConversationResponse,
     ListMessagesRequest,
+    MessageMatch,
 )
 from .v1.prompt_service_pb2 import PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
@@ -174,6 +177,23 @@ class Client:
                 conversation_id=conversation_id, newest_first=newest_first, page_size=page_size
             ),
             lambda page: page.messages,
+        )
+
+    def search_messages(
+        self,
+        query: str,
+        *,
+        conversation_id: str = "",
+        role: RoleName | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = 0,
+    ) -> Iterator[MessageMatch]:
+        """Messages with every word of the query, stemmed, best match first, a page at a time."""
+        return self._pages(
+            methods.SEARCH_MESSAGES,
+            search_messages_request(query, conversation_id, role, since, until, page_size),
+            lambda page: page.matches,
         )
 
     def list_prompt_responses(

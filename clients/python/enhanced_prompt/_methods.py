@@ -60,6 +60,9 @@ LIST_CONVERSATIONS: Final = Method(
 LIST_MESSAGES: Final = Method(
     _history("ListMessages"), history.ListMessagesRequest, history.ListMessagesResponse
 )
+SEARCH_MESSAGES: Final = Method(
+    _history("SearchMessages"), history.SearchMessagesRequest, history.SearchMessagesResponse
+)
 LIST_PROMPT_RESPONSES: Final = Method(
     _history("ListPromptResponses"),
     history.ListPromptResponsesRequest,

@@ -12,7 +12,12 @@ from .v1.answers_pb2 import ResponseType
 from .v1.common_pb2 import TimeRange
 from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
 from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
-from .v1.history_service_pb2 import ListConversationsRequest, ListPromptResponsesRequest
+from .v1.history_service_pb2 import (
+    ListConversationsRequest,
+    ListPromptResponsesRequest,
+    MessageRole,
+    SearchMessagesRequest,
+)
 from .v1.prompt_service_pb2 import AnswerRequest, AskRequest
 from .v1.turns_pb2 import Detail, FrameKind, OnDisconnect, QuestionFilter
 
@@ -33,6 +38,7 @@ FrameKindName = Literal[
     "cancelled",
 ]
 ResponseTypeName = Literal["answer", "clarification", "proactive_insight"]
+RoleName = Literal["user", "assistant"]
 OrderName = Literal["oldest", "newest", "longest", "best_match"]
 GroupByName = Literal[
     "camera",
@@ -243,6 +249,24 @@ def list_prompt_responses_request(
         conversation_id=conversation_id,
         time_range=time_range(since, until),
         response_type=ResponseType.Value(f"RESPONSE_TYPE_{name.upper()}"),
+        page_size=page_size,
+    )
+
+
+def search_messages_request(
+    query: str,
+    conversation_id: str,
+    role: RoleName | None,
+    since: datetime | None,
+    until: datetime | None,
+    page_size: int,
+) -> SearchMessagesRequest:
+    """The first page of SearchMessages."""
+    return SearchMessagesRequest(
+        query=query,
+        conversation_id=conversation_id,
+        role=MessageRole.Value(f"MESSAGE_ROLE_{(role or 'unspecified').upper()}"),
+        time_range=time_range(since, until),
         page_size=page_size,
     )
 

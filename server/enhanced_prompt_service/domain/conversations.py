@@ -68,6 +68,30 @@ class ResponseFilter:
     response_type: ResponseType | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MessageSearch:
+    """Words to find in messages, all of them; empty fields narrow nothing."""
+
+    text: str
+    conversation_id: str = ""
+    role: Role | None = None
+    time_range: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMatch:
+    """A message that was found.
+
+    `highlights` are the matching words in its content, in order: code points, half-open. `score`
+    is larger where the match is better, and comparable within one search only.
+    """
+
+    conversation: ConversationSummary
+    message: Message
+    highlights: tuple[tuple[int, int], ...]
+    score: float
+
+
 def cameras_of(answer: Answer) -> frozenset[str]:
     """Ids of the cameras that a question or its evidence named."""
     found = {*answer.interpretation.cameras, *(one.camera_id for one in answer.evidence)}

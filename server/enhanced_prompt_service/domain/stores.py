@@ -15,7 +15,14 @@ from typing import Generic, Protocol, TypeVar
 
 from .answers import PromptResponse, Usage
 from .catalogue import Catalogue, Site
-from .conversations import Conversation, ConversationSummary, Message, ResponseFilter
+from .conversations import (
+    Conversation,
+    ConversationSummary,
+    Message,
+    MessageMatch,
+    MessageSearch,
+    ResponseFilter,
+)
 from .events import (
     Coverage,
     Event,
@@ -285,4 +292,10 @@ class ConversationStore(Protocol):
         page_token: str = "",
     ) -> Page[PromptResponse]:
         """Stored responses, those of cancelled turns included, newest end first."""
+        ...
+
+    async def search_messages(
+        self, caller: Caller, asked: MessageSearch, *, page_size: int = 50, page_token: str = ""
+    ) -> Page[MessageMatch]:
+        """Messages with every word asked for, best match first, then newest."""
         ...

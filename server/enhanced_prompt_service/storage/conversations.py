@@ -152,13 +152,14 @@ def recent(
     return [codec.load_response(one) for one in found if one is not None][::-1]
 
 
-def summary_of(row: Row[*tuple[Any, ...]]) -> ConversationSummary:
-    """A conversation as a list shows it."""
+def summary_of(row: Row[*tuple[Any, ...]], prefix: str = "") -> ConversationSummary:
+    """A conversation as a list shows it, from a row whose columns have this prefix."""
+    of = row._mapping  # pyright: ignore[reportPrivateUsage]
     return ConversationSummary(
-        conversation_id=row.conversation_id,
-        user=row.user_id,
-        title=row.title,
-        created_at=from_us(row.created_us),
-        last_activity=from_us(row.last_activity_us),
-        turns=row.stored_turns,
+        conversation_id=of[f"{prefix}conversation_id"],
+        user=of[f"{prefix}user_id"],
+        title=of[f"{prefix}title"],
+        created_at=from_us(of[f"{prefix}created_us"]),
+        last_activity=from_us(of[f"{prefix}last_activity_us"]),
+        turns=of[f"{prefix}stored_turns"],
     )

@@ -11,7 +11,14 @@ from sqlalchemy import select
 
 from ..domain.answers import PromptResponse, Usage
 from ..domain.catalogue import Catalogue, Site
-from ..domain.conversations import Conversation, ConversationSummary, Message, ResponseFilter
+from ..domain.conversations import (
+    Conversation,
+    ConversationSummary,
+    Message,
+    MessageMatch,
+    MessageSearch,
+    ResponseFilter,
+)
 from ..domain.events import (
     Coverage,
     Event,
@@ -42,6 +49,7 @@ from . import (
     event_rows,
     kinds,
     listing,
+    message_search,
     paging,
     tenancy,
     turns,
@@ -397,6 +405,14 @@ class SqlConversationStore:
         """Stored responses, newest end first."""
         return await self._database.read(
             lambda session: listing.responses(session, caller, chosen, page_size, page_token)
+        )
+
+    async def search_messages(
+        self, caller: Caller, asked: MessageSearch, *, page_size: int = 50, page_token: str = ""
+    ) -> Page[MessageMatch]:
+        """Messages with every word asked for, best match first, then newest."""
+        return await self._database.read(
+            lambda session: message_search.search(session, caller, asked, page_size, page_token)
         )
 
 

@@ -11,6 +11,7 @@ from ...domain.conversations import (
     Conversation,
     ConversationSummary,
     Message,
+    MessageMatch,
     Role,
     cameras_of,
     topics_of,
@@ -84,6 +85,18 @@ def message(found: Message) -> history_service_pb2.ConversationMessage:
         turn_id=found.turn_id,
         conversation_turn=found.conversation_turn,
         message_id=found.message_id,
+    )
+
+
+def match_message(found: MessageMatch) -> history_service_pb2.MessageMatch:
+    """A message that a search found."""
+    return history_service_pb2.MessageMatch(
+        conversation=summary_message(found.conversation),
+        message=message(found.message),
+        highlights=[
+            history_service_pb2.TextSpan(start=start, end=end) for start, end in found.highlights
+        ],
+        score=found.score,
     )
 
 

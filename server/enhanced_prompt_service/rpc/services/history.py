@@ -10,20 +10,28 @@ from typing import Any
 from enhanced_prompt.v1 import history_service_pb2 as pb
 
 from ...domain.answers import ResponseType
-from ...domain.conversations import ConversationSummary, ResponseFilter
+from ...domain.conversations import ConversationSummary, MessageSearch, ResponseFilter, Role
 from ...domain.errors import Reason, ServiceError
 from ...domain.identity import Caller
 from ...domain.stores import ConversationStore
 from ...domain.times import Interval
 from ..call import Call
 from ..convert.answers import RESPONSE_TYPES, prompt_response
-from ..convert.conversations import conversation_message, message, summary_message
+from ..convert.conversations import (
+    ROLES,
+    conversation_message,
+    match_message,
+    message,
+    summary_message,
+)
 from ..convert.times import interval
 from ._pages import DEFAULT_PAGE, fitting
 
 TYPES: dict[int, ResponseType | None] = {0: None} | {
     number: kind for kind, number in RESPONSE_TYPES.items()
 }
+
+WROTE: dict[int, Role | None] = {0: None} | {number: role for role, number in ROLES.items()}
 
 
 class HistoryService:
@@ -93,6 +101,29 @@ class HistoryService:
             )
             return pb.ListMessagesResponse(
                 messages=[message(one) for one in page.items],
+                next_page_token=page.next_page_token,
+            )
+
+        return await fitting(request.page_size, fetch)
+
+    async def SearchMessages(  # noqa: N802
+        self, request: pb.SearchMessagesRequest, call: Call
+    ) -> pb.SearchMessagesResponse:
+        """Messages by their words, best first, a page at a time."""
+        owner = self._owner(request.user_id, call.caller)
+        asked = MessageSearch(
+            request.query,
+            request.conversation_id,
+            WROTE[request.role],
+            _range(request, "time_range"),
+        )
+
+        async def fetch(size: int) -> pb.SearchMessagesResponse:
+            page = await self._conversations.search_messages(
+                owner, asked, page_size=size, page_token=request.page_token
+            )
+            return pb.SearchMessagesResponse(
+                matches=[match_message(one) for one in page.items],
                 next_page_token=page.next_page_token,
             )
 
