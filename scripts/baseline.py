@@ -35,6 +35,7 @@ FINISHED = (
     "EventService.IngestEvents",
     "EventService.ListCameras",
     "EventService.ListEvents",
+    "HistoryService.DeleteConversation",
     "HistoryService.GetConversation",
     "HistoryService.ListConversations",
     "HistoryService.ListMessages",

@@ -233,7 +233,9 @@ def _server(
         "PromptService": PromptService(
             turns, warmer, now=real_clock.now, heartbeat_s=settings.heartbeat_s
         ),
-        "HistoryService": HistoryService(stores.conversations, now=real_clock.now),
+        "HistoryService": HistoryService(
+            stores.conversations, now=real_clock.now, forget=turns.forget
+        ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
     }

@@ -146,7 +146,10 @@ async def running(
                         turns, warmer, now=clock.now, heartbeat_s=heartbeat_s
                     ),
                     "HistoryService": HistoryService(
-                        stores.conversations, now=clock.now, may_audit=may_audit
+                        stores.conversations,
+                        now=clock.now,
+                        forget=turns.forget,
+                        may_audit=may_audit,
                     ),
                     "EventService": EventService(
                         stores.events, stores.catalogue, site_now=clock.now

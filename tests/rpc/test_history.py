@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import grpc
 
 from enhanced_prompt.v1 import answers_pb2, prompt_service_pb2
 from enhanced_prompt.v1 import history_service_pb2 as pb
+from enhanced_prompt_service.turns import Turn
 
 from . import kit
 from .stack import Stack, running
@@ -131,3 +133,72 @@ async def test_messages_are_searched_with_highlights(tmp_path: Path) -> None:
     assert match.conversation.conversation_id == "c"
     assert match.score > 0
     assert kit.reason(foreign) == "PERMISSION_DENIED"
+
+
+async def test_a_deleted_conversation_is_gone_and_deleting_it_again_says_the_same(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as stack:
+        await ask(stack, "one", "c")
+        await ask(stack, "two", "c")
+        request = pb.DeleteConversationRequest(conversation_id="c")
+        first = await stack.history.DeleteConversation(request)
+        again = await stack.history.DeleteConversation(request)
+        gone = await kit.refused(
+            stack.history.GetConversation(pb.GetConversationRequest(conversation_id="c"))
+        )
+        unknown = await kit.refused(
+            stack.history.DeleteConversation(pb.DeleteConversationRequest(conversation_id="d"))
+        )
+        assert stack.turns.log_bytes == 0
+        await kit.gone()
+    assert (first.deleted_turns, again.deleted_turns) == (2, 2)
+    assert kit.reason(gone) == kit.reason(unknown) == "CONVERSATION_NOT_FOUND"
+
+
+async def test_a_turn_that_runs_while_its_conversation_is_deleted_is_stopped_and_stays_deleted(
+    tmp_path: Path,
+) -> None:
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    async def play(turn: Turn) -> None:
+        turn.writer.text("half of ")
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    async with running(tmp_path) as stack:
+        stack.agent.play = play
+        request = prompt_service_pb2.AskRequest(query="q", conversation_id="c", request_id="r-1")
+        stream = stack.prompts.Ask(request)
+
+        async def read() -> grpc.aio.AioRpcError:
+            try:
+                async for _ in stream:
+                    pass
+            except grpc.aio.AioRpcError as error:
+                return error
+            raise AssertionError("the stream ended well")
+
+        reader = asyncio.create_task(read())
+        await started.wait()
+        deleted = await stack.history.DeleteConversation(
+            pb.DeleteConversationRequest(conversation_id="c")
+        )
+        await stopped.wait()
+        error = await reader
+        stack.agent.play = None
+        again = await kit.refused(
+            stack.prompts.Answer(
+                prompt_service_pb2.AnswerRequest(query="q", conversation_id="c", request_id="r-1")
+            )
+        )
+        listed = await stack.history.ListConversations(pb.ListConversationsRequest())
+        assert stack.turns.running == 0
+        await kit.gone()
+    assert deleted.deleted_turns == 1
+    assert error.code() is grpc.StatusCode.NOT_FOUND
+    assert kit.reason(error) == kit.reason(again) == "CONVERSATION_NOT_FOUND"
+    assert not listed.conversations

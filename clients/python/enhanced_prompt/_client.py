@@ -44,6 +44,7 @@ from .v1.events_pb2 import Coverage, Event
 from .v1.history_service_pb2 import (
     ConversationMessage,
     ConversationSummary,
+    DeleteConversationRequest,
     GetConversationRequest,
     GetConversationResponse,
     ListMessagesRequest,
@@ -211,6 +212,16 @@ class Client:
             list_prompt_responses_request(conversation_id, since, until, response_type, page_size),
             lambda page: page.responses,
         )
+
+    def delete_conversation(self, conversation_id: str) -> int:
+        """Delete a conversation for good; returns how many turns it had.
+
+        A turn of it that still runs is stopped and stores nothing. Raises ConversationNotFound.
+        """
+        deleted = self._unary(
+            methods.DELETE_CONVERSATION, DeleteConversationRequest(conversation_id=conversation_id)
+        )
+        return deleted.deleted_turns
 
     # ---- events ---------------------------------------------------------------------------------
 

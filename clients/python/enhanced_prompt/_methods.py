@@ -63,6 +63,11 @@ LIST_MESSAGES: Final = Method(
 SEARCH_MESSAGES: Final = Method(
     _history("SearchMessages"), history.SearchMessagesRequest, history.SearchMessagesResponse
 )
+DELETE_CONVERSATION: Final = Method(
+    _history("DeleteConversation"),
+    history.DeleteConversationRequest,
+    history.DeleteConversationResponse,
+)
 LIST_PROMPT_RESPONSES: Final = Method(
     _history("ListPromptResponses"),
     history.ListPromptResponsesRequest,

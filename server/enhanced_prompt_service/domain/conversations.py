@@ -92,6 +92,14 @@ class MessageMatch:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion removed: how many turns, and their ids where this call did it."""
+
+    turns: int
+    turn_ids: tuple[str, ...]
+
+
 def cameras_of(answer: Answer) -> frozenset[str]:
     """Ids of the cameras that a question or its evidence named."""
     found = {*answer.interpretation.cameras, *(one.camera_id for one in answer.evidence)}

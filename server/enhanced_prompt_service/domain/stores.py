@@ -18,6 +18,7 @@ from .catalogue import Catalogue, Site
 from .conversations import (
     Conversation,
     ConversationSummary,
+    Deleted,
     Message,
     MessageMatch,
     MessageSearch,
@@ -215,6 +216,7 @@ class TurnStore(Protocol):
         that failed retryably, with the same hash, comes back RUNNING under a new attempt and
         runner. Raises Conflict: REQUEST_ID_REUSED when the hash differs (metadata turn_id),
         TURN_IN_PROGRESS when the conversation has another running turn (metadata turn_id).
+        Raises NotFound (CONVERSATION_NOT_FOUND) for a request of a conversation that was deleted.
         """
         ...
 
@@ -298,4 +300,15 @@ class ConversationStore(Protocol):
         self, caller: Caller, asked: MessageSearch, *, page_size: int = 50, page_token: str = ""
     ) -> Page[MessageMatch]:
         """Messages with every word asked for, best match first, then newest."""
+        ...
+
+    async def delete_conversation(
+        self, caller: Caller, conversation_id: str, now: datetime
+    ) -> Deleted:
+        """Delete a conversation with all that hangs on it. `now` is real time.
+
+        A turn of it that still runs finds no row to close: it stores nothing. For 24 hours its
+        requests raise NotFound in `TurnStore.begin`, and deleting it again says the same. Raises
+        NotFound (CONVERSATION_NOT_FOUND).
+        """
         ...

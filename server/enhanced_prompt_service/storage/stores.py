@@ -14,6 +14,7 @@ from ..domain.catalogue import Catalogue, Site
 from ..domain.conversations import (
     Conversation,
     ConversationSummary,
+    Deleted,
     Message,
     MessageMatch,
     MessageSearch,
@@ -46,6 +47,7 @@ from . import (
     conversations,
     counting,
     coverage,
+    deletion,
     event_rows,
     kinds,
     listing,
@@ -413,6 +415,14 @@ class SqlConversationStore:
         """Messages with every word asked for, best match first, then newest."""
         return await self._database.read(
             lambda session: message_search.search(session, caller, asked, page_size, page_token)
+        )
+
+    async def delete_conversation(
+        self, caller: Caller, conversation_id: str, now: datetime
+    ) -> Deleted:
+        """Delete a conversation with all that hangs on it."""
+        return await self._database.write(
+            lambda session: deletion.delete(session, caller, conversation_id, now)
         )
 
 

@@ -21,7 +21,7 @@ from ..domain.answers import PromptResponse, Usage
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
-from . import codec, dialects, history_index
+from . import codec, deletion, dialects, history_index
 from .failures import RunAgain
 from .instants import from_us, to_us
 from .session import Session
@@ -59,6 +59,7 @@ def begin(
         known = _known_request(session, caller, request_id, now)
         if known is not None:
             return _join(session, caller, known, request_hash, runner)
+        deletion.refuse_deleted(session, caller, request_id, now)
     number = _next_number(session, caller, conversation_id, query, now)
     row = TurnRow(
         turn_id=turn_id,

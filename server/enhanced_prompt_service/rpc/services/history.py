@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,8 @@ WROTE: dict[int, Role | None] = {0: None} | {number: role for role, number in RO
 class HistoryService:
     """What the caller asked and was told. `now` is real time.
 
-    `may_audit` says who may read what other users of the tenant asked.
+    `forget` stops turns that were deleted and drops their logs. `may_audit` says who may read what
+    other users of the tenant asked.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class HistoryService:
         conversations: ConversationStore,
         *,
         now: Callable[[], datetime],
+        forget: Callable[[Sequence[str]], Awaitable[None]],
         may_audit: Callable[[Caller], bool] = lambda _: False,
     ) -> None:
         self._conversations = conversations
         self._now = now
+        self._forget = forget
         self._may_audit = may_audit
 
     async def GetConversation(  # noqa: N802
@@ -148,6 +151,19 @@ class HistoryService:
             )
 
         return await fitting(request.page_size, fetch)
+
+    async def DeleteConversation(  # noqa: N802
+        self, request: pb.DeleteConversationRequest, call: Call
+    ) -> pb.DeleteConversationResponse:
+        """Delete one of the caller's own for good; a turn that still runs is stopped.
+
+        The rows go first. Whoever repeats the call after an error gets the same answer.
+        """
+        deleted = await self._conversations.delete_conversation(
+            call.caller, request.conversation_id, self._now()
+        )
+        await self._forget(deleted.turn_ids)
+        return pb.DeleteConversationResponse(deleted_turns=deleted.turns)
 
     def _owner(self, user_id: str, caller: Caller) -> Caller:
         """Whose history is meant. Raises where it is another's and the caller may not audit."""
