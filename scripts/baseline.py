@@ -36,6 +36,7 @@ FINISHED = (
     "EventService.ListCameras",
     "EventService.ListEvents",
     "HistoryService.DeleteConversation",
+    "HistoryService.ExportConversations",
     "HistoryService.GetConversation",
     "HistoryService.ListConversations",
     "HistoryService.ListMessages",

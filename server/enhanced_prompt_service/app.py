@@ -234,7 +234,10 @@ def _server(
             turns, warmer, now=real_clock.now, heartbeat_s=settings.heartbeat_s
         ),
         "HistoryService": HistoryService(
-            stores.conversations, now=real_clock.now, forget=turns.forget
+            stores.conversations,
+            now=real_clock.now,
+            forget=turns.forget,
+            heartbeat_s=settings.heartbeat_s,
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),

@@ -202,3 +202,45 @@ async def test_a_turn_that_runs_while_its_conversation_is_deleted_is_stopped_and
     assert error.code() is grpc.StatusCode.NOT_FOUND
     assert kit.reason(error) == kit.reason(again) == "CONVERSATION_NOT_FOUND"
     assert not listed.conversations
+
+
+async def test_an_export_is_resumed_from_any_message_and_says_its_end(tmp_path: Path) -> None:
+    async with running(tmp_path) as stack:
+        for name in ("a", "b", "c"):
+            await ask(stack, f"about {name}", name)
+        request = pb.ExportConversationsRequest(include_responses=True)
+        whole = [one async for one in stack.history.ExportConversations(request)]
+        request.resume_token = whole[0].resume_token
+        rest = [one async for one in stack.history.ExportConversations(request)]
+        request.include_responses = False
+        request.resume_token = "nothing"
+        refused = await kit.refused(stack.history.ExportConversations(request).read())
+        await kit.gone()
+    *exported, last = whole
+    assert [one.exported.conversation.conversation_id for one in exported] == ["a", "b", "c"]
+    assert [one.exported.responses[0].query for one in exported] == [
+        "about a",
+        "about b",
+        "about c",
+    ]
+    assert exported[0].exported.conversation.messages[1].content == "two cars"
+    assert (last.completed.conversations, last.resume_token) == (3, exported[-1].resume_token)
+    assert [one.exported.conversation.conversation_id for one in rest[:-1]] == ["b", "c"]
+    assert rest[-1].completed.conversations == 2
+    assert kit.reason(refused) == "RESUME_TOKEN_INVALID"
+
+
+async def test_the_whole_tenant_is_exported_to_who_may_audit_only(tmp_path: Path) -> None:
+    request = pb.ExportConversationsRequest(whole_tenant=True)
+    async with running(tmp_path) as stack:
+        await ask(stack, "q", "a")
+        error = await kit.refused(stack.history.ExportConversations(request).read())
+        await kit.gone()
+    assert kit.reason(error) == "PERMISSION_DENIED"
+    async with running(tmp_path, may_audit=lambda _: True) as stack:
+        whole = [one async for one in stack.history.ExportConversations(request)]
+        request.user_id = "ana"
+        error = await kit.refused(stack.history.ExportConversations(request).read())
+        await kit.gone()
+    assert whole[-1].completed.conversations == 1
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import (
     AsyncIterable,
@@ -10,6 +11,7 @@ from collections.abc import (
     Iterable,
     Sequence,
 )
+from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -20,6 +22,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from . import _methods as methods
 from ._aio import AsyncTransport
 from ._async_turn import AsyncTurnStream
+from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
 from ._methods import Method, RequestT, ResponseT
@@ -41,9 +44,10 @@ from ._requests import (
     list_events_request,
     list_prompt_responses_request,
     search_messages_request,
+    time_range,
 )
 from ._turn import TurnFlow
-from .errors import CallCancelled
+from .errors import CallCancelled, EnhancedPromptError
 from .v1.answers_pb2 import PromptResponse
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse, GetEventRequest
 from .v1.events_pb2 import Coverage, Event
@@ -51,6 +55,8 @@ from .v1.history_service_pb2 import (
     ConversationMessage,
     ConversationSummary,
     DeleteConversationRequest,
+    ExportConversationsRequest,
+    ExportConversationsResponse,
     GetConversationRequest,
     GetConversationResponse,
     ListMessagesRequest,
@@ -228,6 +234,46 @@ class AsyncClient:
             methods.DELETE_CONVERSATION, DeleteConversationRequest(conversation_id=conversation_id)
         )
         return deleted.deleted_turns
+
+    async def export_conversations(
+        self,
+        *,
+        resume_token: str = "",
+        active_since: datetime | None = None,
+        active_until: datetime | None = None,
+        include_responses: bool = False,
+        whole_tenant: bool = False,
+    ) -> AsyncIterator[ExportConversationsResponse]:
+        """Whole conversations in order of last activity, oldest first, each as `exported`.
+
+        Each message has the `resume_token` behind it: kept with what was done with the message, it
+        lets a later call go on there. Cuts are survived as `options.retry` says. One that goes on
+        during the export comes again. Raises StreamCut where it can't be brought to its end.
+        """
+        flow = ExportFlow(
+            ExportConversationsRequest(
+                resume_token=resume_token,
+                active_range=time_range(active_since, active_until),
+                include_responses=include_responses,
+                whole_tenant=whole_tenant,
+            ),
+            self.options.retry,
+        )
+        while not flow.done:
+            failure: EnhancedPromptError | None = None
+            try:
+                async with aclosing(
+                    self._transport.stream(
+                        methods.EXPORT_CONVERSATIONS, flow.request, deadline=None
+                    )
+                ) as stream:
+                    async for message in stream:
+                        if flow.take(message):
+                            yield message
+            except EnhancedPromptError as error:
+                failure = error
+            if not flow.done:
+                await asyncio.sleep(flow.wait(failure))
 
     # ---- events ---------------------------------------------------------------------------------
 

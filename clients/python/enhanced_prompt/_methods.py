@@ -68,6 +68,11 @@ DELETE_CONVERSATION: Final = Method(
     history.DeleteConversationRequest,
     history.DeleteConversationResponse,
 )
+EXPORT_CONVERSATIONS: Final = Method(
+    _history("ExportConversations"),
+    history.ExportConversationsRequest,
+    history.ExportConversationsResponse,
+)
 LIST_PROMPT_RESPONSES: Final = Method(
     _history("ListPromptResponses"),
     history.ListPromptResponsesRequest,

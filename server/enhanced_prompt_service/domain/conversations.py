@@ -100,6 +100,22 @@ class Deleted:
     turn_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ExportFilter:
+    """Which conversations to export: the caller's own, or all users'; by their last activity."""
+
+    active_range: Interval | None = None
+    whole_tenant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One conversation of an export, whole, and the place behind it."""
+
+    conversation: Conversation
+    resume_token: str
+
+
 def cameras_of(answer: Answer) -> frozenset[str]:
     """Ids of the cameras that a question or its evidence named."""
     found = {*answer.interpretation.cameras, *(one.camera_id for one in answer.evidence)}

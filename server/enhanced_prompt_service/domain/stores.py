@@ -19,6 +19,8 @@ from .conversations import (
     Conversation,
     ConversationSummary,
     Deleted,
+    Exported,
+    ExportFilter,
     Message,
     MessageMatch,
     MessageSearch,
@@ -310,5 +312,15 @@ class ConversationStore(Protocol):
         A turn of it that still runs finds no row to close: it stores nothing. For 24 hours its
         requests raise NotFound in `TurnStore.begin`, and deleting it again says the same. Raises
         NotFound (CONVERSATION_NOT_FOUND).
+        """
+        ...
+
+    async def next_exported(
+        self, caller: Caller, chosen: ExportFilter, resume_token: str = ""
+    ) -> Exported | None:
+        """The conversation behind a place, in order of last activity, oldest first.
+
+        None where no more are. One that goes on meanwhile comes again, in its newest form. Raises
+        InvalidArgument (RESUME_TOKEN_INVALID) for a token of other arguments, or of nobody.
         """
         ...

@@ -91,7 +91,7 @@ def _bury(
     return len(turn_ids), turn_ids
 
 
-def _requests(of_it: tuple[ColumnElement[bool], ...], now: datetime) -> Select[Any]:
+def _requests(of_it: tuple[ColumnElement[bool], ...], now: datetime) -> Select[*tuple[Any, ...]]:
     row = turns.c
     return select(
         row.tenant,

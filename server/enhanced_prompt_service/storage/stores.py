@@ -15,6 +15,8 @@ from ..domain.conversations import (
     Conversation,
     ConversationSummary,
     Deleted,
+    Exported,
+    ExportFilter,
     Message,
     MessageMatch,
     MessageSearch,
@@ -49,6 +51,7 @@ from . import (
     coverage,
     deletion,
     event_rows,
+    exporting,
     kinds,
     listing,
     message_search,
@@ -423,6 +426,14 @@ class SqlConversationStore:
         """Delete a conversation with all that hangs on it."""
         return await self._database.write(
             lambda session: deletion.delete(session, caller, conversation_id, now)
+        )
+
+    async def next_exported(
+        self, caller: Caller, chosen: ExportFilter, resume_token: str = ""
+    ) -> Exported | None:
+        """The conversation behind a place, in order of last activity, oldest first."""
+        return await self._database.read(
+            lambda session: exporting.following(session, caller, chosen, resume_token)
         )
 
 

@@ -10,8 +10,14 @@ from typing import Any
 from enhanced_prompt.v1 import history_service_pb2 as pb
 
 from ...domain.answers import ResponseType
-from ...domain.conversations import ConversationSummary, MessageSearch, ResponseFilter, Role
-from ...domain.errors import Reason, ServiceError
+from ...domain.conversations import (
+    ConversationSummary,
+    ExportFilter,
+    MessageSearch,
+    ResponseFilter,
+    Role,
+)
+from ...domain.errors import InvalidArgument, Reason, ServiceError
 from ...domain.identity import Caller
 from ...domain.stores import ConversationStore
 from ...domain.times import Interval
@@ -25,6 +31,7 @@ from ..convert.conversations import (
     summary_message,
 )
 from ..convert.times import interval
+from ._export import write_export
 from ._pages import DEFAULT_PAGE, fitting
 
 TYPES: dict[int, ResponseType | None] = {0: None} | {
@@ -38,7 +45,8 @@ class HistoryService:
     """What the caller asked and was told. `now` is real time.
 
     `forget` stops turns that were deleted and drops their logs. `may_audit` says who may read what
-    other users of the tenant asked.
+    other users of the tenant asked. A stream that was idle for `heartbeat_s` seconds gets a
+    heartbeat.
     """
 
     def __init__(
@@ -48,11 +56,13 @@ class HistoryService:
         now: Callable[[], datetime],
         forget: Callable[[Sequence[str]], Awaitable[None]],
         may_audit: Callable[[Caller], bool] = lambda _: False,
+        heartbeat_s: float = 15.0,
     ) -> None:
         self._conversations = conversations
         self._now = now
         self._forget = forget
         self._may_audit = may_audit
+        self._heartbeat_s = heartbeat_s
 
     async def GetConversation(  # noqa: N802
         self, request: pb.GetConversationRequest, call: Call
@@ -164,6 +174,31 @@ class HistoryService:
         )
         await self._forget(deleted.turn_ids)
         return pb.DeleteConversationResponse(deleted_turns=deleted.turns)
+
+    async def ExportConversations(  # noqa: N802
+        self, request: pb.ExportConversationsRequest, call: Call
+    ) -> None:
+        """Stream whole conversations, oldest activity first, each with the place behind it."""
+        owner = self._whole(request, call.caller)
+        await write_export(
+            call,
+            self._conversations,
+            owner,
+            ExportFilter(_range(request, "active_range"), request.whole_tenant),
+            resume_token=request.resume_token,
+            include_responses=request.include_responses,
+            heartbeat_s=self._heartbeat_s,
+            now=self._now,
+        )
+
+    def _whole(self, request: Any, caller: Caller) -> Caller:
+        """Like `_owner`, for requests that may mean the whole tenant."""
+        if not request.whole_tenant:
+            return self._owner(request.user_id, caller)
+        if request.user_id:
+            raise InvalidArgument.of("user_id", "must be empty with whole_tenant")
+        self._check_audit(caller)
+        return caller
 
     def _owner(self, user_id: str, caller: Caller) -> Caller:
         """Whose history is meant. Raises where it is another's and the caller may not audit."""
