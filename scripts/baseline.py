@@ -38,6 +38,7 @@ FINISHED = (
     "HistoryService.DeleteConversation",
     "HistoryService.ExportConversations",
     "HistoryService.GetConversation",
+    "HistoryService.GetPromptAnalytics",
     "HistoryService.ListConversations",
     "HistoryService.ListMessages",
     "HistoryService.ListPromptResponses",

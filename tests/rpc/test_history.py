@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from enhanced_prompt.v1 import history_service_pb2 as pb
 from enhanced_prompt_service.turns import Turn
 
 from . import kit
-from .stack import Stack, running
+from .stack import NOW, Stack, running
 
 
 async def ask(stack: Stack, query: str, conversation_id: str, request_id: str = "") -> None:
@@ -244,3 +245,27 @@ async def test_the_whole_tenant_is_exported_to_who_may_audit_only(tmp_path: Path
         await kit.gone()
     assert whole[-1].completed.conversations == 1
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_analytics_sum_up_the_last_day_in_local_hours_by_default(tmp_path: Path) -> None:
+    async with running(tmp_path, may_audit=lambda caller: caller.user == "auditor") as stack:
+        await ask(stack, "q", "a")
+        request = pb.GetPromptAnalyticsRequest()
+        request.time_range.start_time.FromDatetime(NOW - timedelta(hours=3))
+        request.time_range.end_time.FromDatetime(NOW + timedelta(hours=1))
+        found = await stack.history.GetPromptAnalytics(request)
+        day = await stack.history.GetPromptAnalytics(pb.GetPromptAnalyticsRequest())
+        request.time_range.start_time.FromDatetime(NOW - timedelta(days=366))
+        long = await kit.refused(stack.history.GetPromptAnalytics(request))
+        whole = await kit.refused(
+            stack.history.GetPromptAnalytics(pb.GetPromptAnalyticsRequest(whole_tenant=True))
+        )
+        await kit.gone()
+    assert (found.totals.responses, found.totals.answers, found.totals.users) == (1, 1, 1)
+    assert not found.previous_totals.HasField("average_confidence")
+    assert [one.totals.responses for one in found.points] == [0, 0, 0, 1, 0]
+    assert [(one.name, one.count) for one in found.top_topics] == [("count", 1)]
+    assert day.time_range.end_time.ToDatetime(tzinfo=UTC) == NOW
+    assert len(day.points) == 25
+    assert kit.reason(long) == "LIMIT_EXCEEDED"
+    assert kit.reason(whole) == "PERMISSION_DENIED"

@@ -31,6 +31,7 @@ from ._pages import next_page
 from ._requests import (
     AnswerOptions,
     AskOptions,
+    BucketName,
     EventQuery,
     GroupByName,
     OrderName,
@@ -43,6 +44,7 @@ from ._requests import (
     list_conversations_request,
     list_events_request,
     list_prompt_responses_request,
+    prompt_analytics_request,
     search_messages_request,
     time_range,
 )
@@ -59,6 +61,7 @@ from .v1.history_service_pb2 import (
     ExportConversationsResponse,
     GetConversationRequest,
     GetConversationResponse,
+    GetPromptAnalyticsResponse,
     ListMessagesRequest,
     MessageMatch,
 )
@@ -223,6 +226,24 @@ class AsyncClient:
             methods.LIST_PROMPT_RESPONSES,
             list_prompt_responses_request(conversation_id, since, until, response_type, page_size),
             lambda page: page.responses,
+        )
+
+    async def get_prompt_analytics(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        bucket: BucketName | None = None,
+        time_zone: str = "",
+        whole_tenant: bool = False,
+    ) -> GetPromptAnalyticsResponse:
+        """Totals, averages and a series of a period, beside those of the one before it.
+
+        Default: the last 24 hours. `time_zone` is the IANA zone that hours and days are cut in.
+        """
+        return await self._unary(
+            methods.GET_PROMPT_ANALYTICS,
+            prompt_analytics_request(since, until, bucket, time_zone, whole_tenant),
         )
 
     async def delete_conversation(self, conversation_id: str) -> int:

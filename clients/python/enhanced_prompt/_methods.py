@@ -63,6 +63,11 @@ LIST_MESSAGES: Final = Method(
 SEARCH_MESSAGES: Final = Method(
     _history("SearchMessages"), history.SearchMessagesRequest, history.SearchMessagesResponse
 )
+GET_PROMPT_ANALYTICS: Final = Method(
+    _history("GetPromptAnalytics"),
+    history.GetPromptAnalyticsRequest,
+    history.GetPromptAnalyticsResponse,
+)
 DELETE_CONVERSATION: Final = Method(
     _history("DeleteConversation"),
     history.DeleteConversationRequest,

@@ -13,6 +13,8 @@ from .v1.common_pb2 import TimeRange
 from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
 from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
 from .v1.history_service_pb2 import (
+    AnalyticsBucket,
+    GetPromptAnalyticsRequest,
     ListConversationsRequest,
     ListPromptResponsesRequest,
     MessageRole,
@@ -38,6 +40,7 @@ FrameKindName = Literal[
     "cancelled",
 ]
 ResponseTypeName = Literal["answer", "clarification", "proactive_insight"]
+BucketName = Literal["hour", "day", "week"]
 RoleName = Literal["user", "assistant"]
 OrderName = Literal["oldest", "newest", "longest", "best_match"]
 GroupByName = Literal[
@@ -268,6 +271,22 @@ def search_messages_request(
         role=MessageRole.Value(f"MESSAGE_ROLE_{(role or 'unspecified').upper()}"),
         time_range=time_range(since, until),
         page_size=page_size,
+    )
+
+
+def prompt_analytics_request(
+    since: datetime | None,
+    until: datetime | None,
+    bucket: BucketName | None,
+    time_zone: str,
+    whole_tenant: bool,
+) -> GetPromptAnalyticsRequest:
+    """GetPromptAnalytics."""
+    return GetPromptAnalyticsRequest(
+        time_range=time_range(since, until),
+        bucket=AnalyticsBucket.Value(f"ANALYTICS_BUCKET_{(bucket or 'unspecified').upper()}"),
+        time_zone=time_zone,
+        whole_tenant=whole_tenant,
     )
 
 

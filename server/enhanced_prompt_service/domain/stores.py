@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
+from .analytics import Bucket, PromptAnalytics
 from .answers import PromptResponse, Usage
 from .catalogue import Catalogue, Site
 from .conversations import (
@@ -323,4 +325,16 @@ class ConversationStore(Protocol):
         None where no more are. One that goes on meanwhile comes again, in its newest form. Raises
         InvalidArgument (RESUME_TOKEN_INVALID) for a token of other arguments, or of nobody.
         """
+        ...
+
+    async def prompt_analytics(
+        self,
+        caller: Caller,
+        period: Interval,
+        bucket: Bucket,
+        zone: ZoneInfo,
+        *,
+        whole_tenant: bool = False,
+    ) -> PromptAnalytics:
+        """Sums of the turns that ended in a period, and of those in the one before it."""
         ...

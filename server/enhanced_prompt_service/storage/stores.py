@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from ..domain.analytics import Bucket, PromptAnalytics
 from ..domain.answers import PromptResponse, Usage
 from ..domain.catalogue import Catalogue, Site
 from ..domain.conversations import (
@@ -56,6 +58,7 @@ from . import (
     listing,
     message_search,
     paging,
+    prompt_sums,
     tenancy,
     turns,
 )
@@ -434,6 +437,22 @@ class SqlConversationStore:
         """The conversation behind a place, in order of last activity, oldest first."""
         return await self._database.read(
             lambda session: exporting.following(session, caller, chosen, resume_token)
+        )
+
+    async def prompt_analytics(
+        self,
+        caller: Caller,
+        period: Interval,
+        bucket: Bucket,
+        zone: ZoneInfo,
+        *,
+        whole_tenant: bool = False,
+    ) -> PromptAnalytics:
+        """Sums of the turns that ended in a period, and of those in the one before it."""
+        return await self._database.read(
+            lambda session: prompt_sums.analytics(
+                session, caller, period, bucket, zone, whole_tenant
+            )
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from enhanced_prompt.v1 import history_service_pb2 as pb
 
+from ...domain.analytics import bucket_for
 from ...domain.answers import ResponseType
 from ...domain.conversations import (
     ConversationSummary,
@@ -22,6 +24,7 @@ from ...domain.identity import Caller
 from ...domain.stores import ConversationStore
 from ...domain.times import Interval
 from ..call import Call
+from ..convert.analytics import BUCKETS, analytics_message
 from ..convert.answers import RESPONSE_TYPES, prompt_response
 from ..convert.conversations import (
     ROLES,
@@ -34,6 +37,8 @@ from ..convert.times import interval
 from ._export import write_export
 from ._pages import DEFAULT_PAGE, fitting
 
+DEFAULT_PERIOD = timedelta(days=1)
+LONGEST_PERIOD = timedelta(days=366)
 TYPES: dict[int, ResponseType | None] = {0: None} | {
     number: kind for kind, number in RESPONSE_TYPES.items()
 }
@@ -46,7 +51,7 @@ class HistoryService:
 
     `forget` stops turns that were deleted and drops their logs. `may_audit` says who may read what
     other users of the tenant asked. A stream that was idle for `heartbeat_s` seconds gets a
-    heartbeat.
+    heartbeat. `time_zone` is the tenant's IANA zone.
     """
 
     def __init__(
@@ -57,12 +62,14 @@ class HistoryService:
         forget: Callable[[Sequence[str]], Awaitable[None]],
         may_audit: Callable[[Caller], bool] = lambda _: False,
         heartbeat_s: float = 15.0,
+        time_zone: str = "UTC",
     ) -> None:
         self._conversations = conversations
         self._now = now
         self._forget = forget
         self._may_audit = may_audit
         self._heartbeat_s = heartbeat_s
+        self._time_zone = time_zone
 
     async def GetConversation(  # noqa: N802
         self, request: pb.GetConversationRequest, call: Call
@@ -161,6 +168,34 @@ class HistoryService:
             )
 
         return await fitting(request.page_size, fetch)
+
+    async def GetPromptAnalytics(  # noqa: N802
+        self, request: pb.GetPromptAnalyticsRequest, call: Call
+    ) -> pb.GetPromptAnalyticsResponse:
+        """Sums of a period, by default of the last 24 hours, beside those of the one before."""
+        owner = self._whole(request, call.caller)
+        now = self._now()
+        period = Interval(now - DEFAULT_PERIOD, now)
+        if request.HasField("time_range"):
+            given = request.time_range
+            found = interval(given, "time_range")
+            end = found.end if given.HasField("end_time") else now
+            start = found.start if given.HasField("start_time") else end - DEFAULT_PERIOD
+            if not timedelta() < end - start <= LONGEST_PERIOD:
+                raise InvalidArgument.of(
+                    "time_range",
+                    "must be longer than nothing, and 366 days at most",
+                    reason=Reason.LIMIT_EXCEEDED,
+                )
+            period = Interval(start, end)
+        summed = await self._conversations.prompt_analytics(
+            owner,
+            period,
+            BUCKETS[request.bucket] or bucket_for(period),
+            ZoneInfo(request.time_zone or self._time_zone),
+            whole_tenant=request.whole_tenant,
+        )
+        return analytics_message(summed)
 
     async def DeleteConversation(  # noqa: N802
         self, request: pb.DeleteConversationRequest, call: Call
