@@ -11,7 +11,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, bindparam, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    literal,
+    literal_column,
+    select,
+)
 
 from ..domain.conversations import Deleted
 from ..domain.errors import NotFound, Reason
@@ -123,3 +132,44 @@ def refuse_deleted(session: Session, caller: Caller, request_id: str, now: datet
     found = session.run("deleted request", build, values).scalar_one_or_none()
     if found is not None:
         raise NotFound("conversation", found, reason=Reason.CONVERSATION_NOT_FOUND)
+
+
+def forget_tombstones(session: Session, now: datetime) -> int:
+    """Remove tombstones that have stood long enough; returns how many."""
+    removed = 0
+    for table in (deleted_conversations, deleted_requests):
+        removed += session.execute(
+            table.delete().where(table.c.deleted_us < to_us(now - KEPT))
+        ).rowcount
+    return removed
+
+
+def delete_inactive(
+    session: Session, before: datetime, now: datetime, most: int
+) -> tuple[int, tuple[str, ...]]:
+    """Delete conversations, of anybody, without activity since `before`: at most so many.
+
+    One in which a turn runs is left alone. Returns how many, and the ids of their turns.
+    """
+    row = conversations.c
+    running = (
+        select(turns.c.turn_id)
+        .where(
+            turns.c.tenant == row.tenant,
+            turns.c.user_id == row.user_id,
+            turns.c.conversation_id == row.conversation_id,
+            turns.c.state == literal_column("'running'"),  # as the partial index says it
+        )
+        .exists()
+    )
+    old = session.execute(
+        select(row.tenant, row.user_id, row.conversation_id)
+        .where(row.last_activity_us < to_us(before), ~running)
+        .order_by(row.last_activity_us)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    ).all()
+    turn_ids: list[str] = []
+    for tenant, user, conversation_id in old:
+        turn_ids += _bury(session, tenant, user, conversation_id, now)[1]
+    return len(old), tuple(turn_ids)

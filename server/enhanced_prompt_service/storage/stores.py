@@ -36,6 +36,7 @@ from ..domain.events import (
     Totals,
 )
 from ..domain.identity import Caller
+from ..domain.retention import Removed, RetentionStore
 from ..domain.stores import (
     CatalogueStore,
     ConversationStore,
@@ -59,6 +60,7 @@ from . import (
     message_search,
     paging,
     prompt_sums,
+    retention,
     tenancy,
     turns,
 )
@@ -456,6 +458,45 @@ class SqlConversationStore:
         )
 
 
+class SqlRetentionStore:
+    """`domain.retention.RetentionStore`."""
+
+    def __init__(self, database: Database, default_zone: str) -> None:
+        self._database = database
+        self._default_zone = default_zone
+
+    async def remove_old(
+        self,
+        *,
+        conversations_before: datetime | None,
+        events_before: datetime | None,
+        now: datetime,
+        most: int,
+    ) -> Removed:
+        """One bounded round: a transaction for each kind, and for each tenant's events."""
+        write = self._database.write
+        rounds = [await write(lambda session: retention.tombstones(session, now))]
+        if conversations_before is not None:
+            before = conversations_before
+            rounds.append(
+                await write(lambda session: retention.conversations(session, before, now, most))
+            )
+        if events_before is not None:
+            names = await self._database.read(retention.tenant_names)
+            rounds += [await write(self._events(one, events_before, most)) for one in names]
+        return Removed(
+            conversations=sum(one.conversations for one in rounds),
+            events=sum(one.events for one in rounds),
+            tombstones=sum(one.tombstones for one in rounds),
+            turn_ids=tuple(turn_id for one in rounds for turn_id in one.turn_ids),
+            more=any(one.more for one in rounds),
+        )
+
+    def _events(self, tenant: str, before: datetime, most: int) -> Callable[[Session], Removed]:
+        zone = self._default_zone
+        return lambda session: retention.of_tenant(session, tenant, zone, before, most)
+
+
 @dataclass(frozen=True, slots=True)
 class Stores:
     """All stores over one database."""
@@ -465,6 +506,7 @@ class Stores:
     catalogue: CatalogueStore
     turns: TurnStore
     conversations: ConversationStore
+    retention: RetentionStore
 
 
 async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
@@ -481,6 +523,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlCatalogueStore(database, default_zone, events_store.memory),
         SqlTurnStore(database),
         SqlConversationStore(database),
+        SqlRetentionStore(database, default_zone),
     )
 
 
