@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -33,14 +33,17 @@ from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warmer
 from .home import Home
-from .rpc.frames import encode
+from .rpc.frames import decode, encode
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
 from .storage import Database, Stores, open_stores
-from .turns import Agent, RunnerParts, Turns, TurnsConfig
+from .turns import Agent, Replicas, RunnerParts, Turns, TurnsConfig
+
+if TYPE_CHECKING:
+    from .bus import RedisBus
 
 _log = structlog.get_logger("eps")
 
@@ -101,8 +104,20 @@ async def create_app(
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
         agent = make_agent(stores, settings)
+        process = f"{home.instance}/{uuid.uuid4().hex}"
+        replicas = None
+        if settings.redis_url:
+            bus = await stack.enter_async_context(_bus(settings))
+            replicas = Replicas(
+                bus,
+                stores.turns,
+                process=process,
+                encode=encode,
+                decode=decode,
+                keep_s=settings.turn_log_keep_s,
+            )
         turns = await stack.enter_async_context(
-            _turns(settings, stores, agent, home, real_clock, site_clock)
+            _turns(settings, stores, agent, process, real_clock, site_clock, replicas)
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
         server = _server(settings, stores, turns, warmer, real_clock, site_clock)
@@ -168,9 +183,10 @@ def _turns(
     settings: Settings,
     stores: Stores,
     agent: Agent,
-    home: Home,
+    process: str,
     real_clock: Clock,
     site_clock: Clock,
+    replicas: Replicas | None,
 ) -> Turns:
     parts = RunnerParts(
         agent=agent,
@@ -183,12 +199,21 @@ def _turns(
         history_turns=settings.history_turns,
     )
     config = TurnsConfig(
-        runner=f"{home.instance}/{uuid.uuid4().hex}",
+        runner=process,
         orphan_s=settings.turn_orphan_s,
         log_budget_bytes=settings.turn_log_bytes,
         log_keep_s=settings.turn_log_keep_s,
     )
-    return Turns(parts, config, encode, _new_id)
+    return Turns(parts, config, encode, _new_id, replicas)
+
+
+def _bus(settings: Settings) -> RedisBus:
+    # Redis's client is imported only where there is a Redis.
+    from .bus import RedisBus
+
+    return RedisBus(
+        settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=settings.turn_log_keep_s
+    )
 
 
 def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:

@@ -45,6 +45,13 @@ class Settings(BaseSettings):
         description="`sqlite:///path` or `postgresql://user:password@host/name`. "
         "Empty: an SQLite file in EPS_HOME.",
     )
+    redis_url: str = Field(
+        "",
+        description="`redis://host:port/db`: what replicas share. Empty: one process, no Redis.",
+    )
+    redis_prefix: str = Field(
+        "eps", min_length=1, max_length=64, description="Begins every key and channel in Redis."
+    )
     host: str = Field(
         "127.0.0.1", description="Address to listen on. Only loopback until identity is configured."
     )

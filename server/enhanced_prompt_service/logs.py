@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _StandardError:
+    """Standard error as it is when a line is written. A line that can't be written (a closed
+    terminal, a full pipe's end) is lost: it must not fail the call that it speaks of."""
+
+    def write(self, text: str) -> int:
+        """As a text stream's."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As a text stream's."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -32,7 +51,7 @@ def configure(level: str = "info", form: str = "json") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
     # Libraries that log through the standard library: warnings and worse, same stream.

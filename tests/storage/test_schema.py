@@ -84,8 +84,8 @@ async def test_a_new_database_is_migrated_once_however_many_processes_start(
             await one.close()
 
 
-async def test_turns_of_the_first_tables_come_into_the_history(stores: Stores) -> None:
-    """The second migration fills its tables as turns that end after it do."""
+async def test_turns_of_earlier_tables_come_into_the_history(stores: Stores) -> None:
+    """The third migration fills its tables as turns that end after it do."""
     turn = await begin(stores, "t1", query="how many caf\u00e9s \x00 \ud800?")
     await stores.turns.finish(
         ME,
@@ -123,7 +123,7 @@ async def test_turns_of_the_first_tables_come_into_the_history(stores: Stores) -
             session.execute(text(f"DROP INDEX {name}"))
         for name in ("response_type", "confidence", "processing_ms", "evidence_count"):
             session.execute(text(f"ALTER TABLE turns DROP COLUMN {name}"))
-        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        session.execute(text("UPDATE alembic_version SET version_num = '0002'"))
 
     before = await stores.database.read(kept)
     assert len(before) == 3

@@ -115,6 +115,10 @@ WRITES = {
     "TurnStore.finish",
     "ConversationStore.delete_conversation",  # its own tests
     "TurnStore.fail_orphans",  # the host's, of all tenants
+    "TurnStore.renew",  # processes', of no tenant
+    "TurnStore.release",
+    "TurnStore.runner_alive",
+    "TurnStore.request_cancel",  # tests/storage/test_leases.py
 }
 
 

@@ -217,8 +217,9 @@ class TurnStore(Protocol):
 
         Returns the new row (attempt 1, the next conversation_turn), or the row that already has
         this (tenant, user, request_id): the caller tells them apart by turn_id. An existing row
-        that failed retryably, with the same hash, comes back RUNNING under a new attempt and
-        runner. Raises Conflict: REQUEST_ID_REUSED when the hash differs (metadata turn_id),
+        that failed retryably, or was left running by a process that lost its lease, comes back
+        RUNNING under a new attempt and runner where the hash is the same. Raises Conflict:
+        REQUEST_ID_REUSED when the hash differs (metadata turn_id),
         TURN_IN_PROGRESS when the conversation has another running turn (metadata turn_id).
         Raises NotFound (CONVERSATION_NOT_FOUND) for a request of a conversation that was deleted.
         """
@@ -251,6 +252,23 @@ class TurnStore(Protocol):
         self, caller: Caller, request_id: str, since: datetime
     ) -> TurnRow | None:
         """The turn of a request_id that was begun at or after `since`."""
+        ...
+
+    async def renew(self, process: str, lease_s: float) -> list[str]:
+        """Renew a process's lease (rule 10); returns which of its running turns somebody asked to
+        stop. A process that never took one counts as alive: nobody shares turns with it."""
+        ...
+
+    async def release(self, process: str) -> None:
+        """Give a lease back: the process runs no turns any more."""
+        ...
+
+    async def runner_alive(self, runner: str) -> bool:
+        """Whether the process of a row's runner (`<process>/<turn_id>`) has not lost its lease."""
+        ...
+
+    async def request_cancel(self, caller: Caller, turn_id: str) -> None:
+        """Note that a turn of the caller's own shall stop, if it runs."""
         ...
 
     async def fail_orphans(self, runner_prefix: str, error: TurnError, now: datetime) -> int:

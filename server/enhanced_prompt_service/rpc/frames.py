@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
+from google.rpc.error_details_pb2 import ErrorInfo
+
 from enhanced_prompt.v1 import prompt_service_pb2, turns_pb2
 
-from ..domain.turns import Frame
+from ..domain.turns import Failed, Frame, TurnError
 from ..turns import TakenFrame
 from .convert.times import timestamp
 from .convert.turns import turn_frame
@@ -61,6 +63,22 @@ def turn_frame_of(taken: TakenFrame) -> turns_pb2.TurnFrame:
     message.previous_sequence = taken.previous_sequence
     message.replayed = taken.replayed
     return message
+
+
+def decode(encoded: bytes) -> Failed:
+    """What a serialised `failed` frame says, without its usage: another replica made it."""
+    message = turns_pb2.TurnFrame.FromString(encoded).failed
+    info = ErrorInfo()
+    for detail in message.status.details:
+        detail.Unpack(info)  # leaves it alone where the detail is something else
+    error = TurnError(
+        reason=info.reason,
+        message=message.status.message,
+        retryable=message.retryable,
+        partial_kept=message.partial_kept,
+        incident_id=info.metadata.get("incident_id", ""),
+    )
+    return Failed(error)
 
 
 def varint(number: int) -> bytes:

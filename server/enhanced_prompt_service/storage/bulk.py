@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, func, select, text
 
 from . import dialects
-from .session import Session
+from .session import Session, Statement, slot
 from .tables import events
 
 COLUMNS = (
+    "tenant",
     "event_id",
     "kind_id",
     "start_us",
@@ -28,53 +29,68 @@ COLUMNS = (
     "attributes",
     "source",
 )
+_EVENT_ID = COLUMNS.index("event_id")
 
 EventRow = tuple[Any, ...]
-"""Values of `COLUMNS`, then the event's words."""
+"""Values of `COLUMNS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """The rows that were new, and a condition on `events` that means exactly them."""
+    """The rows that were new, in their order, and the values of the condition `is_new`."""
 
     rows: Sequence[EventRow]
-    event_ids: frozenset[str]
-    condition: ColumnElement[bool]
+    values: Mapping[str, Any]
 
 
-def insert(session: Session, tenant: str, rows: Sequence[EventRow]) -> Inserted:
-    """Insert the events whose ids are not there yet, with their words."""
+def insert(session: Session, rows: Sequence[EventRow], texts: Sequence[str]) -> Inserted:
+    """Insert the events whose ids are not there yet, with the words of each."""
     if session.sqlite:
-        return _sqlite_insert(session, tenant, rows)
-    return _postgres_insert(session, tenant, rows)
+        return _sqlite_insert(session, rows, texts)
+    return _postgres_insert(session, rows, texts)
+
+
+def is_new(session: Session) -> ColumnElement[bool]:
+    """The condition on `events` that means the rows of an `Inserted`, with its values."""
+    if session.sqlite:
+        return events.c.id.between(slot("first_new", BigInteger()), slot("last_new", BigInteger()))
+    return dialects.among_slot(session, events.c.id, "new_ids", BigInteger())
 
 
 _SQLITE_INSERT = (
-    f"INSERT INTO events (id, tenant, {', '.join(COLUMNS)}) "  # noqa: S608 (names of ours)
-    f"VALUES (?, ?{', ?' * len(COLUMNS)}) ON CONFLICT (tenant, event_id) DO NOTHING"
+    f"INSERT INTO events ({', '.join(COLUMNS)}) "  # noqa: S608 (names of ours)
+    f"VALUES (?{', ?' * (len(COLUMNS) - 1)}) ON CONFLICT (tenant, event_id) DO NOTHING"
 )
 
 
-def _sqlite_insert(session: Session, tenant: str, rows: Sequence[EventRow]) -> Inserted:
+def _sqlite_insert(session: Session, rows: Sequence[EventRow], texts: Sequence[str]) -> Inserted:
     # The driver's own cursor: SQLAlchemy costs as much an event as the insertion itself.
-    first = session.execute(select(func.coalesce(func.max(events.c.id), 0) + 1)).scalar_one()
-    numbered = [(number, tenant, *row) for number, row in enumerate(rows, first)]
-    condition = events.c.id.between(first, first + len(rows) - 1)
+    # There is one writer, and SQLite numbers on from the largest id: new rows follow each other.
+    first = session.run("first new", _first_new, {}).scalar_one()
     cursor = session.connection.connection.cursor()
-    cursor.executemany(_SQLITE_INSERT, [row[:-1] for row in numbered])
+    cursor.executemany(_SQLITE_INSERT, rows)
+    values = {"first_new": first, "last_new": first + len(rows) - 1}
     if cursor.rowcount != len(rows):
-        there = set(session.execute(select(events.c.id).where(condition)).scalars())
-        numbered = [row for row in numbered if row[0] in there]
+        there = set(session.run("new ids", lambda: _new_ids(session), values).scalars())
+        both = [pair for pair in zip(rows, texts, strict=True) if pair[0][_EVENT_ID] in there]
+        rows, texts = [row for row, _ in both], [text for _, text in both]
     cursor.executemany(
-        "INSERT INTO event_text (rowid, words) VALUES (?, ?)",
-        [(row[0], row[-1]) for row in numbered],
+        "INSERT INTO event_text (rowid, words) VALUES (?, ?)", list(enumerate(texts, first))
     )
     cursor.close()
-    new = [row[2:] for row in numbered]
-    return Inserted(new, frozenset(row[0] for row in new), condition)
+    return Inserted(rows, values)
+
+
+def _first_new() -> Statement:
+    return select(func.coalesce(func.max(events.c.id), 0) + 1)
+
+
+def _new_ids(session: Session) -> Statement:
+    return select(events.c.event_id).where(is_new(session))
 
 
 _ARRAYS = (
+    "text[]",
     "text[]",
     "bigint[]",
     "bigint[]",
@@ -91,8 +107,8 @@ _ARRAYS = (
     "text[]",
 )
 _POSTGRES_INSERT = text(
-    f"INSERT INTO events (tenant, {', '.join(COLUMNS)}) "  # noqa: S608 (names of ours)
-    "SELECT :tenant, * FROM unnest("
+    f"INSERT INTO events ({', '.join(COLUMNS)}) "  # noqa: S608 (names of ours)
+    "SELECT * FROM unnest("
     + ", ".join(f"CAST(:{name} AS {kind})" for name, kind in zip(COLUMNS, _ARRAYS, strict=True))
     + ") ON CONFLICT (tenant, event_id) DO NOTHING RETURNING id, event_id"
 )
@@ -104,18 +120,14 @@ _POSTGRES_WORDS = text(
 )
 
 
-def _postgres_insert(session: Session, tenant: str, rows: Sequence[EventRow]) -> Inserted:
-    columns = zip(*(row[:-1] for row in rows), strict=True)
+def _postgres_insert(session: Session, rows: Sequence[EventRow], texts: Sequence[str]) -> Inserted:
     parameters: dict[str, Any] = {
-        name: list(values) for name, values in zip(COLUMNS, columns, strict=True)
+        name: list(values) for name, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)
     }
-    ids = {
-        event_id: number
-        for number, event_id in session.execute(_POSTGRES_INSERT, parameters | {"tenant": tenant})
-    }
-    new = [row for row in rows if row[0] in ids]
-    _postgres_words(session, [(ids[row[0]], row[-1]) for row in new])
-    return Inserted(new, frozenset(ids), dialects.among(session, events.c.id, list(ids.values())))
+    ids = {row.event_id: row.id for row in session.execute(_POSTGRES_INSERT, parameters)}
+    both = [pair for pair in zip(rows, texts, strict=True) if pair[0][_EVENT_ID] in ids]
+    _postgres_words(session, [(ids[row[_EVENT_ID]], text) for row, text in both])
+    return Inserted([row for row, _ in both], {"new_ids": list(ids.values())})
 
 
 def _postgres_words(session: Session, texts: Sequence[tuple[int, str]]) -> None:

@@ -36,13 +36,12 @@ from .selection import (
     of_events,
     of_hours,
     search_of,
-    slot,
     unindexed,
     whole_hours,
     windows_shape,
     windows_values,
 )
-from .session import Session, Statement
+from .session import Session, Statement, slot
 from .tables import event_hours, events, kind_zones, kinds
 
 _MOST_PIECES = 6  # windows that get an index range of their own

@@ -17,9 +17,10 @@ from sqlalchemy import (
     select,
 )
 
-from . import dialects
+from . import bulk, dialects
+from .bulk import Inserted
 from .instants import HOUR
-from .session import Session
+from .session import Session, Statement
 from .tables import event_hours, events
 
 # Integer division rounds towards zero in SQL: shifted far into the future, it rounds down.
@@ -62,36 +63,33 @@ def _sums(*where: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def add(session: Session, of: ColumnElement[bool]) -> None:
+def add(session: Session, new: Inserted) -> None:
     """Add events that were stored just now."""
-    insert = dialects.insert(session, event_hours).from_select(_COLUMNS, _sums(of))
+    session.run("add to hours", lambda: _add(session), new.values)
+
+
+def _add(session: Session) -> Statement:
+    insert = dialects.insert(session, event_hours).from_select(
+        _COLUMNS, _sums(bulk.is_new(session))
+    )
     old, new = event_hours.c, insert.excluded
-    session.execute(
-        insert.on_conflict_do_update(
-            index_elements=[old.tenant, old.hour, old.kind_id, old.local_day, old.local_hour],
-            set_={
-                name: old[name] + new[name]
-                for name in (
-                    "matches",
-                    "participants",
-                    "confidences",
-                    "confidence_sum",
-                    "ended",
-                    "duration_sum",
-                )
-            }
-            | {
-                "first_us": dialects.least(session, old.first_us, new.first_us),
-                "last_us": dialects.greatest(session, old.last_us, new.last_us),
-                "first_id": dialects.least(session, old.first_id, new.first_id),
-                "last_id": dialects.greatest(session, old.last_id, new.last_id),
-                "duration_max": dialects.greatest(
-                    session,
-                    func.coalesce(old.duration_max, new.duration_max),
-                    func.coalesce(new.duration_max, old.duration_max),
-                ),
-            },
-        )
+    added = (
+        *("matches", "participants", "confidences", "confidence_sum"),
+        *("ended", "duration_sum"),
+    )
+    lowest, highest = ("first_us", "first_id"), ("last_us", "last_id")
+    return insert.on_conflict_do_update(
+        index_elements=[old.tenant, old.hour, old.kind_id, old.local_day, old.local_hour],
+        set_={name: old[name] + new[name] for name in added}
+        | {name: dialects.least(session, old[name], new[name]) for name in lowest}
+        | {name: dialects.greatest(session, old[name], new[name]) for name in highest}
+        | {
+            "duration_max": dialects.greatest(
+                session,
+                func.coalesce(old.duration_max, new.duration_max),
+                func.coalesce(new.duration_max, old.duration_max),
+            )
+        },
     )
 
 

@@ -7,19 +7,19 @@ are the stored rows read and compared. Counts by kind and hour follow in the sam
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, select
 
 from ..domain.events import Event, Ingested
 from . import bulk, dialects, event_sums, kinds, tenancy
 from .instants import HOUR, to_us
 from .kinds import KindIds, KindKey
 from .local_time import LocalTimes
-from .session import Session
+from .session import Session, Statement, slot
 from .tables import events, sites
 from .words import storable, words
 
@@ -59,38 +59,49 @@ def ingest(
     longest, undeclared_zone = tenancy.lock(session, tenant, default_zone)
     clock_of = _clocks(session, tenant, memory, undeclared_zone)
     keys = [_key(one) for one in batch]
-    kind_ids = memory.kind_ids.find(tenant, set(keys))
-    kind_ids |= kinds.resolve(session, tenant, set(keys) - kind_ids.keys())
+    different = dict.fromkeys(keys)
+    kind_ids = memory.kind_ids.find(tenant, different)
+    if len(kind_ids) < len(different):
+        kind_ids |= kinds.resolve(session, tenant, different.keys() - kind_ids.keys())
     kind_of = [kind_ids[key] for key in keys]
     outcomes: list[Ingested] = [Ingested.DUPLICATE] * len(batch)
     changed = other_kinds = False
     for numbers in _rounds(batch):
-        rows = _rows(batch, numbers, kind_of, clock_of)
-        longest = max(longest, max((row[END] or row[START]) - row[START] for row in rows))
-        new = bulk.insert(session, tenant, rows)
+        rows, texts = _rows(tenant, batch, numbers, kind_of, clock_of)
+        longest = max(longest, *(row[END] - row[START] for row in rows if row[END] is not None), 0)
+        new = bulk.insert(session, rows, texts)
         if new.rows:
-            event_sums.add(session, new.condition)
-            other_kinds |= kinds.add(session, tenant, _by_kind(new.rows))
+            event_sums.add(session, new)
+            other_kinds |= kinds.add(session, tenant, new)
             changed = True
-        for number, row in zip(numbers, rows, strict=True):
-            if row[EVENT_ID] in new.event_ids:
+        if len(new.rows) == len(rows):
+            for number in numbers:
                 outcomes[number] = Ingested.CREATED
-        if len(new.rows) < len(rows):
-            known = [row for row in rows if row[EVENT_ID] not in new.event_ids]
-            updated, moved = _update(session, tenant, known)
-            for number, row in zip(numbers, rows, strict=True):
-                if row[EVENT_ID] in updated:
-                    outcomes[number] = Ingested.UPDATED
-            changed |= bool(updated)
-            other_kinds |= moved
+            continue
+        created = {row[EVENT_ID] for row in new.rows}
+        known = {
+            row[EVENT_ID]: (row, text)
+            for row, text in zip(rows, texts, strict=True)
+            if row[EVENT_ID] not in created
+        }
+        updated, moved = _update(session, tenant, known)
+        for number, row in zip(numbers, rows, strict=True):
+            if row[EVENT_ID] in created:
+                outcomes[number] = Ingested.CREATED
+            elif row[EVENT_ID] in updated:
+                outcomes[number] = Ingested.UPDATED
+        changed |= bool(updated)
+        other_kinds |= moved
     if changed:
         tenancy.changed(session, tenant, catalogue=other_kinds, longest_us=longest)
     return Stored(outcomes, kind_ids)
 
 
 # Positions in a row, which is a tuple in the order of `bulk.COLUMNS`.
-EVENT_ID, KIND, START, END, CONFIDENCE, PARTICIPANTS, DAY, MINUTE, WEEKDAY = range(9)
-DESCRIPTION, CLIP, SNAPSHOT, ATTRIBUTES, SOURCE, WORDS = range(9, 15)
+EVENT_ID, KIND, START, END = (
+    bulk.COLUMNS.index(name) for name in ("event_id", "kind_id", "start_us", "end_us")
+)
+_SAID_BY = tuple(bulk.COLUMNS.index(name) for name in ("kind_id", "description", "attributes"))
 
 
 def _key(one: Event) -> KindKey:
@@ -100,11 +111,15 @@ def _key(one: Event) -> KindKey:
 def _clocks(
     session: Session, tenant: str, memory: Memory, undeclared_zone: str
 ) -> Callable[[str], LocalTimes]:
-    rows = session.execute(
-        select(sites.c.site_id, sites.c.time_zone).where(sites.c.tenant == tenant)
-    )
+    rows = session.run("zones of sites", _zones_of_sites, {"tenant": tenant})
     declared = {row.site_id: row.time_zone for row in rows}
     return lambda site: memory.clock(declared.get(site, undeclared_zone))
+
+
+def _zones_of_sites() -> Statement:
+    return select(sites.c.site_id, sites.c.time_zone).where(
+        sites.c.tenant == slot("tenant", Text())
+    )
 
 
 def _rounds(batch: Sequence[Event]) -> list[list[int]]:
@@ -123,12 +138,15 @@ def _rounds(batch: Sequence[Event]) -> list[list[int]]:
 
 
 def _rows(
+    tenant: str,
     batch: Sequence[Event],
     numbers: Sequence[int],
     kind_of: Sequence[int],
     clock_of: Callable[[str], LocalTimes],
-) -> list[bulk.EventRow]:
+) -> tuple[list[bulk.EventRow], list[str]]:
+    """Rows of events, and the words of each."""
     rows: list[bulk.EventRow] = []
+    texts: list[str] = []
     clocks: dict[str, LocalTimes] = {}
     said: dict[int, str] = {}
     for number in numbers:
@@ -138,29 +156,33 @@ def _rows(
         clock = clocks.get(one.site)
         if clock is None:
             clock = clocks[one.site] = clock_of(one.site)
+        day, minute, weekday = clock.parts(start)
         text = said.get(kind)
         if text is None:
             text = said[kind] = _words_of_kind(one)
         if one.description or one.attributes:
             text = " ".join([text, *words(one.description), *_words_of_attributes(one)])
+        texts.append(text)
         rows.append(
             (
+                tenant,
                 storable(one.event_id),
                 kind,
                 start,
                 None if one.end_time is None else to_us(one.end_time),
                 one.confidence,
                 one.participants,
-                *clock.parts(start),
+                day,
+                minute,
+                weekday,
                 one.description and storable(one.description),
                 one.clip_url and storable(one.clip_url),
                 one.snapshot_url and storable(one.snapshot_url),
                 json.dumps(dict(one.attributes), sort_keys=True) if one.attributes else "",
                 one.source and storable(one.source),
-                text,
             )
         )
-    return rows
+    return rows, texts
 
 
 def _words_of_kind(one: Event) -> str:
@@ -172,36 +194,30 @@ def _words_of_attributes(one: Event) -> list[str]:
     return words(" ".join(one.attributes.values()))
 
 
-def _by_kind(rows: Sequence[bulk.EventRow]) -> list[tuple[int, int, int, int]]:
-    """(kind_id, how many, first start, last start) of new rows."""
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        found.setdefault(row[KIND], []).append(row[START])
-    return [(kind, len(starts), min(starts), max(starts)) for kind, starts in sorted(found.items())]
-
-
-def _update(session: Session, tenant: str, rows: Sequence[bulk.EventRow]) -> tuple[set[str], bool]:
+def _update(
+    session: Session, tenant: str, known: Mapping[str, tuple[bulk.EventRow, str]]
+) -> tuple[set[str], bool]:
     """Replace known events that differ: their ids, and whether another set of kinds occurs."""
-    wanted = {row[EVENT_ID]: row for row in rows}
     stored = session.execute(
         select(events.c.id, *(events.c[name] for name in bulk.COLUMNS)).where(
             events.c.tenant == tenant,
-            dialects.among(session, events.c.event_id, list(wanted)),
+            dialects.among(session, events.c.event_id, list(known)),
         )
-    ).all()
+    )
     changes: list[dict[str, Any]] = []
     texts: list[tuple[int, str]] = []
     hours: set[tuple[int, int]] = set()
+    more: dict[int, int] = {}
     for number, *old in stored:
-        new = wanted[old[EVENT_ID]]
-        if tuple(old) == new[:WORDS]:
+        new, text = known[old[EVENT_ID]]
+        if tuple(old) == new:
             continue
-        changes.append({"row": number, **dict(zip(bulk.COLUMNS, new, strict=False))})
-        said_by = (KIND, DESCRIPTION, ATTRIBUTES)
-        if any(old[column] != new[column] for column in said_by):
-            texts.append((number, new[WORDS]))
-        hours.add((old[KIND], old[START] // HOUR))
-        hours.add((new[KIND], new[START] // HOUR))
+        changes.append({"row": number, **dict(zip(bulk.COLUMNS, new, strict=True))})
+        if any(old[column] != new[column] for column in _SAID_BY):
+            texts.append((number, text))
+        for row, count in ((old, -1), (new, 1)):
+            hours.add((row[KIND], row[START] // HOUR))
+            more[row[KIND]] = more.get(row[KIND], 0) + count
     if not changes:
         return set(), False
     session.execute(
@@ -212,5 +228,5 @@ def _update(session: Session, tenant: str, rows: Sequence[bulk.EventRow]) -> tup
     )
     bulk.replace_text(session, texts)
     event_sums.renew(session, tenant, hours)
-    moved = kinds.recount(session, tenant, sorted({kind for kind, _ in hours}))
+    moved = kinds.recount(session, tenant, more)
     return {change["event_id"] for change in changes}, moved

@@ -7,16 +7,17 @@ any more has no matches.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from sqlalchemy import BigInteger, BindParameter, bindparam, func, select
+from sqlalchemy import BigInteger, Text, bindparam, func, select
 
 from ..domain.events import SeenKind
-from . import codec, dialects
+from . import bulk, codec, dialects
+from .bulk import Inserted
 from .event_rows import load_zones
 from .instants import from_us
-from .session import Session
-from .tables import event_hours, events, kind_zones, kinds
+from .session import Session, Statement, slot
+from .tables import events, kind_zones, kinds
 from .words import storable
 
 KindKey = tuple[str, str, str, str, str, tuple[str, ...]]
@@ -84,58 +85,77 @@ def resolve(session: Session, tenant: str, keys: Iterable[KindKey]) -> dict[Kind
     return found
 
 
-def recount(session: Session, tenant: str, kind_ids: list[int]) -> bool:
-    """Bring counts of kinds up to date with their events; True when another set occurs now."""
-    mine = (kinds.c.tenant == tenant, dialects.among(session, kinds.c.kind_id, kind_ids))
-    seen = select(kinds.c.kind_id).where(*mine, kinds.c.matches > 0)
+def recount(session: Session, tenant: str, more: Mapping[int, int]) -> bool:
+    """Bring kinds up to date whose events changed: by how many more or fewer there are of each.
+
+    True when another set of kinds occurs now.
+    """
+    row, mine = kinds.c, (events.c.tenant == tenant, events.c.kind_id == kinds.c.kind_id)
+    seen = select(row.kind_id).where(
+        row.tenant == tenant, dialects.among(session, row.kind_id, list(more)), row.matches > 0
+    )
     before = set(session.execute(seen).scalars())
-    hours = event_hours.c
-    ends = events.c
     session.execute(
         kinds.update()
-        .where(*mine)
+        .where(row.kind_id == bindparam("of_kind"))
         .values(
-            matches=select(func.coalesce(func.sum(hours.matches), 0))
-            .where(hours.tenant == tenant, hours.kind_id == kinds.c.kind_id)
-            .scalar_subquery(),
-            first_us=select(func.min(ends.start_us))
-            .where(ends.tenant == tenant, ends.kind_id == kinds.c.kind_id)
-            .scalar_subquery(),
-            last_us=select(func.max(ends.start_us))
-            .where(ends.tenant == tenant, ends.kind_id == kinds.c.kind_id)
-            .scalar_subquery(),
-        )
+            matches=row.matches + bindparam("more", type_=BigInteger),
+            first_us=select(func.min(events.c.start_us)).where(*mine).scalar_subquery(),
+            last_us=select(func.max(events.c.start_us)).where(*mine).scalar_subquery(),
+        ),
+        [{"of_kind": kind_id, "more": count} for kind_id, count in sorted(more.items())],
     )
     return before != set(session.execute(seen).scalars())
 
 
-def add(session: Session, tenant: str, rows: list[tuple[int, int, int, int]]) -> bool:
-    """Count new events: (kind_id, how many, first and last start); True when another set occurs."""
-    new = session.execute(
+def add(session: Session, tenant: str, new: Inserted) -> bool:
+    """Count events that were stored just now; True when another set of kinds occurs with them."""
+    values = {**new.values, "tenant": tenant}
+    another = session.run("kinds without events", lambda: _without_events(session), values).first()
+    session.run("add to kinds", lambda: _add(session), values)
+    return another is not None
+
+
+def _without_events(session: Session) -> Statement:
+    touched = select(events.c.kind_id).where(bulk.is_new(session))
+    return (
         select(kinds.c.kind_id)
         .where(
-            kinds.c.tenant == tenant,
+            kinds.c.tenant == slot("tenant", Text()),
             kinds.c.matches == 0,
-            dialects.among(session, kinds.c.kind_id, [row[0] for row in rows]),
+            kinds.c.kind_id.in_(touched),
         )
         .limit(1)
-    ).one_or_none()
-    first: BindParameter[int] = bindparam("first", type_=BigInteger)
-    last: BindParameter[int] = bindparam("last", type_=BigInteger)
-    session.execute(
-        kinds.update()
-        .where(kinds.c.kind_id == bindparam("id"))
-        .values(
-            matches=kinds.c.matches + bindparam("more"),
-            first_us=dialects.least(session, func.coalesce(kinds.c.first_us, first), first),
-            last_us=dialects.greatest(session, func.coalesce(kinds.c.last_us, last), last),
-        ),
-        [
-            {"id": kind_id, "more": more, "first": low, "last": high}
-            for kind_id, more, low, high in rows
-        ],
     )
-    return new is not None
+
+
+def _add(session: Session) -> Statement:
+    kind_id = events.c.kind_id + 0  # grouped by the plain column, SQLite would read a whole index
+    new = (
+        select(
+            kind_id.label("kind_id"),
+            func.count().label("more"),
+            func.min(events.c.start_us).label("first_us"),
+            func.max(events.c.start_us).label("last_us"),
+        )
+        .where(bulk.is_new(session))
+        .group_by(kind_id)
+        .subquery("new")
+    )
+    row = kinds.c
+    return (
+        kinds.update()
+        .where(row.kind_id == new.c.kind_id)
+        .values(
+            matches=row.matches + new.c.more,
+            first_us=dialects.least(
+                session, func.coalesce(row.first_us, new.c.first_us), new.c.first_us
+            ),
+            last_us=dialects.greatest(
+                session, func.coalesce(row.last_us, new.c.last_us), new.c.last_us
+            ),
+        )
+    )
 
 
 def seen(session: Session, tenant: str) -> list[SeenKind]:

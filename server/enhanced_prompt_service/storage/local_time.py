@@ -11,6 +11,7 @@ from .instants import DAY, HOUR, MINUTE, from_us
 
 _BUCKET = 15 * MINUTE
 _MOST_BUCKETS = 200_000
+_MOST_MINUTES = 10_000
 _FIRST = datetime(1, 1, 3, tzinfo=UTC)
 _LAST = datetime(9999, 12, 29, tzinfo=UTC)
 
@@ -25,11 +26,12 @@ class OffsetSpan:
 
 
 class LocalTimes:
-    """The clock of one zone. Offsets are remembered by quarter of an hour."""
+    """The clock of one zone. Offsets are remembered by quarter of an hour, parts by minute."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self._offsets: dict[int, int] = {}
+        self._minutes: dict[int, tuple[int, int, int]] = {}
 
     def offset(self, us: int) -> int:
         """Offset from UTC at an instant, both in microseconds."""
@@ -48,8 +50,17 @@ class LocalTimes:
 
     def parts(self, us: int) -> tuple[int, int, int]:
         """Local day since 1970-01-01, minute of day, ISO weekday."""
-        day, rest = divmod(us + self.offset(us), DAY)
-        return day, rest // MINUTE, (day + 3) % 7 + 1
+        found = self._minutes.get(us // MINUTE)
+        if found is not None:
+            return found
+        offset = self.offset(us)
+        day, rest = divmod(us + offset, DAY)
+        parts = day, rest // MINUTE, (day + 3) % 7 + 1
+        if offset % MINUTE == 0 and self._offsets.get(us // _BUCKET) == offset:
+            if len(self._minutes) >= _MOST_MINUTES:
+                self._minutes.clear()
+            self._minutes[us // MINUTE] = parts
+        return parts
 
     def spans(self, hours: Iterable[int]) -> list[OffsetSpan]:
         """Spans that cover the given UTC hours (counted from 1970), sorted."""

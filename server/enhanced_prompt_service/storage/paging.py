@@ -26,13 +26,12 @@ from .selection import (
     of_events,
     of_hours,
     search_of,
-    slot,
     unindexed,
     whole_hours,
     windows_shape,
     windows_values,
 )
-from .session import Session, Statement
+from .session import Session, Statement, slot
 from .tables import event_hours, events, kinds
 
 MOST = 1_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import select
@@ -48,6 +49,7 @@ def of_tenant(
     session.execute(event_text.delete().where(dialects.among(session, event_text.c.rowid, ids)))
     session.execute(events.delete().where(dialects.among(session, row.id, ids)))
     event_sums.renew(session, tenant, {(one.kind_id, one.start_us // HOUR) for one in old})
-    others = kinds.recount(session, tenant, sorted({one.kind_id for one in old}))
+    fewer = {kind: -count for kind, count in Counter(one.kind_id for one in old).items()}
+    others = kinds.recount(session, tenant, fewer)
     tenancy.changed(session, tenant, catalogue=others)
     return Removed(events=len(old), more=len(old) == most)

@@ -12,26 +12,23 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     ColumnElement,
     Float,
     Select,
     Text,
     and_,
-    bindparam,
     cast,
     func,
     literal_column,
     or_,
     select,
 )
-from sqlalchemy.types import TypeEngine
 
 from ..domain.events import Selection
 from ..domain.times import MINUTES_A_DAY, DailyRange, RecurringMask, union
 from . import dialects
 from .instants import HOUR, SECOND, to_us
-from .session import Session
+from .session import Session, slot
 from .tables import event_hours, event_text, events, kind_zones, kinds, tenants
 from .words import storable, terms
 
@@ -92,11 +89,6 @@ class TextSearch:
         low, high = self.ids or (0, 0)
         query = dialects.text_query(session, self.terms, every=self.every)
         return {"text": query, "low_id": low, "high_id": high}
-
-
-def slot(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
-    """A parameter that gets its value with every run."""
-    return bindparam(name, None, kind)
 
 
 def unindexed(of: ColumnElement[int]) -> ColumnElement[int]:

@@ -12,10 +12,18 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    CursorResult,
+    Executable,
+    bindparam,
+    select,
+)
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import SelectBase
+from sqlalchemy.types import TypeEngine
 
 from . import tables
 
@@ -92,6 +100,11 @@ class Session:
     def page_key(self) -> bytes:
         """The key that page tokens are signed with."""
         return self._prepared.page_key(self.connection)
+
+
+def slot(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """A parameter of a prepared statement: it gets its value with every run."""
+    return bindparam(name, None, kind)
 
 
 def _prepare(connection: Connection, statement: Statement) -> _Prepared:

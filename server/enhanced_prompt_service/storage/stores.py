@@ -56,6 +56,7 @@ from . import (
     event_rows,
     exporting,
     kinds,
+    leases,
     listing,
     message_search,
     paging,
@@ -352,6 +353,22 @@ class SqlTurnStore:
         return await self._database.read(
             lambda session: turns.find_request(session, caller, request_id, since)
         )
+
+    async def renew(self, process: str, lease_s: float) -> list[str]:
+        """Renew a process's lease; which of its running turns shall stop."""
+        return await self._database.write(lambda s: leases.renew(s, process, lease_s))
+
+    async def release(self, process: str) -> None:
+        """Give a lease back."""
+        await self._database.write(lambda s: leases.release(s, process))
+
+    async def runner_alive(self, runner: str) -> bool:
+        """Whether a runner's process has not lost its lease."""
+        return await self._database.read(lambda s: leases.alive(s, runner))
+
+    async def request_cancel(self, caller: Caller, turn_id: str) -> None:
+        """Note that a running turn of the caller's own shall stop."""
+        await self._database.write(lambda s: leases.request_cancel(s, caller, turn_id))
 
     async def fail_orphans(self, runner_prefix: str, error: TurnError, now: datetime) -> int:
         """Close turns that a former process of this host left running; returns how many."""

@@ -163,7 +163,6 @@ event_hours = Table(
     PrimaryKeyConstraint("tenant", "hour", "kind_id", "local_day", "local_hour"),
     sqlite_with_rowid=False,
 )
-Index("event_hours_kind", event_hours.c.tenant, event_hours.c.kind_id, event_hours.c.hour)
 
 # The text index is no part of the metadata: an FTS5 table on SQLite, a tsvector on PostgreSQL.
 # `rowid` is the event's id; it is only ever read through `events`, and so through a tenant.
@@ -252,6 +251,8 @@ turns = Table(
     Column("response", Text),
     Column("error", Text),
     Column("usage", Text),
+    # When somebody asked to stop it; its runner looks with each renewal of its lease.
+    Column("cancel_us", BigInteger),
     # Of the response, where there is one: what lists and sums ask for without reading it.
     Column("response_type", Str),
     Column("confidence", Float(53)),
@@ -332,4 +333,12 @@ deleted_requests = Table(
     Column("conversation_id", Str, nullable=False),
     Column("deleted_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", "user_id", "request_id"),
+)
+
+# One row a process that shares turns with others: no row, no lease, and nobody to take over from.
+leases = Table(
+    "leases",
+    metadata,
+    Column("process", Str, primary_key=True),
+    Column("alive_until_us", BigInteger, nullable=False),
 )

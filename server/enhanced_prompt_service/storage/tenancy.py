@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, Text, select
 
 from . import dialects
-from .session import Session
+from .session import Session, Statement, slot
 from .tables import tenants
 
 
@@ -15,12 +15,8 @@ def lock(session: Session, tenant: str, default_zone: str) -> tuple[int, str]:
     Held to the end of the transaction. On SQLite BEGIN IMMEDIATE has done that already. Returns
     (longest_us, time_zone).
     """
-    query = (
-        select(tenants.c.longest_us, tenants.c.time_zone)
-        .where(tenants.c.tenant == tenant)
-        .with_for_update()
-    )
-    found = session.execute(query).one_or_none()
+    values = {"tenant": tenant}
+    found = session.run("lock tenant", _locked, values).one_or_none()
     if found is not None:
         return found.longest_us, found.time_zone
     session.execute(
@@ -34,31 +30,44 @@ def lock(session: Session, tenant: str, default_zone: str) -> tuple[int, str]:
         )
         .on_conflict_do_nothing()
     )
-    row = session.execute(query).one()
+    row = session.run("lock tenant", _locked, values).one()
     return row.longest_us, row.time_zone
 
 
-def changed(
-    session: Session, tenant: str, *, catalogue: bool, longest_us: int | None = None
-) -> None:
+def _locked() -> Statement:
+    return (
+        select(tenants.c.longest_us, tenants.c.time_zone)
+        .where(tenants.c.tenant == slot("tenant", Text()))
+        .with_for_update()
+    )
+
+
+def changed(session: Session, tenant: str, *, catalogue: bool, longest_us: int = 0) -> None:
     """Something about events changed; `catalogue`: also the set of names that occur."""
+    values = {"of_tenant": tenant, "other": int(catalogue), "longest": longest_us}
+    session.run("tenant changed", lambda: _changed(session), values)
+
+
+def _changed(session: Session) -> Statement:
     row = tenants.c
-    session.execute(
+    return (
         tenants.update()
-        .where(row.tenant == tenant)
+        .where(row.tenant == slot("of_tenant", Text()))
         .values(
             data_version=row.data_version + 1,
-            catalogue_version=row.catalogue_version + (1 if catalogue else 0),
-            **({} if longest_us is None else {"longest_us": longest_us}),
+            catalogue_version=row.catalogue_version + slot("other", BigInteger()),
+            longest_us=dialects.greatest(session, row.longest_us, slot("longest", BigInteger())),
         )
     )
 
 
 def versions(session: Session, tenant: str) -> tuple[int, int]:
     """(catalogue_version, data_version), both 0 for a tenant without events or sites."""
-    row = session.execute(
-        select(tenants.c.catalogue_version, tenants.c.data_version).where(
-            tenants.c.tenant == tenant
-        )
-    ).one_or_none()
+    row = session.run("versions", _versions, {"tenant": tenant}).one_or_none()
     return (0, 0) if row is None else (row.catalogue_version, row.data_version)
+
+
+def _versions() -> Statement:
+    return select(tenants.c.catalogue_version, tenants.c.data_version).where(
+        tenants.c.tenant == slot("tenant", Text())
+    )

@@ -21,7 +21,7 @@ from ..domain.answers import PromptResponse, Usage
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
-from . import codec, deletion, dialects, history_index
+from . import codec, deletion, dialects, history_index, leases
 from .failures import RunAgain
 from .instants import from_us, to_us
 from .session import Session
@@ -36,6 +36,9 @@ _RUNNING = TurnState.RUNNING.value
 _CLOSED = (
     *("state", "ended_us", "response", "error", "usage"),
     *("response_type", "confidence", "processing_ms", "evidence_count"),
+)
+_RUNNER_LOST = TurnError(
+    Reason.RUNNER_LOST, "the process that ran this turn is gone", retryable=True
 )
 
 
@@ -58,7 +61,7 @@ def begin(
     if request_id:
         known = _known_request(session, caller, request_id, now)
         if known is not None:
-            return _join(session, caller, known, request_hash, runner)
+            return _join(session, caller, known, request_hash, runner, now)
         deletion.refuse_deleted(session, caller, request_id, now)
     number = _next_number(session, caller, conversation_id, query, now)
     row = TurnRow(
@@ -78,7 +81,9 @@ def begin(
     )
     if not _insert(session, row):
         if not request_id or _known_request(session, caller, request_id, now) is None:
-            _refuse_second(session, caller, conversation_id)
+            _refuse_second(session, caller, conversation_id, now)
+            if _insert(session, row):
+                return row
         # The same request came in over another connection meanwhile, or the other turn has ended.
         raise RunAgain
     return row
@@ -133,7 +138,12 @@ def _known_request(
 
 
 def _join(
-    session: Session, caller: Caller, known: TurnRow, request_hash: str, runner: str
+    session: Session,
+    caller: Caller,
+    known: TurnRow,
+    request_hash: str,
+    runner: str,
+    now: datetime,
 ) -> TurnRow:
     """The turn of a repeated request; what failed retryably runs again under a new attempt."""
     if known.request_hash != request_hash:
@@ -142,13 +152,14 @@ def _join(
             reason=Reason.REQUEST_ID_REUSED,
             metadata={"turn_id": known.turn_id},
         )
-    if not _runs_again(known):
+    if not _runs_again(session, known):
         return known
     _lock_conversation(session, caller, known.turn_id)
     known = _get(session, caller, known.turn_id)
-    if not _runs_again(known):
+    if not _runs_again(session, known):
         return known
-    _refuse_second(session, caller, known.conversation_id)
+    if known.state.ended:
+        _refuse_second(session, caller, known.conversation_id, now)
     session.execute(
         turns.update()
         .where(turns.c.tenant == caller.tenant, turns.c.turn_id == known.turn_id)
@@ -160,12 +171,17 @@ def _join(
             response=None,
             error=None,
             usage=None,
+            cancel_us=None,
         )
     )
     return _get(session, caller, known.turn_id)
 
 
-def _runs_again(turn: TurnRow) -> bool:
+def _runs_again(session: Session, turn: TurnRow) -> bool:
+    """Whether the next attempt may begin: after a failure that may pass, or when the process that
+    runs the turn lost its lease."""
+    if turn.state is TurnState.RUNNING:
+        return not leases.alive(session, turn.runner)
     return turn.state is TurnState.FAILED and turn.error is not None and turn.error.retryable
 
 
@@ -238,21 +254,31 @@ def _next_number(
     return session.run("next turn number", build, values | {"now_us": to_us(now)}).scalar_one()
 
 
-def _refuse_second(session: Session, caller: Caller, conversation_id: str) -> None:
+def _refuse_second(session: Session, caller: Caller, conversation_id: str, now: datetime) -> None:
+    """Raise where another turn of the conversation runs; one whose process is gone is closed."""
     running = session.execute(
-        select(turns.c.turn_id).where(
+        select(turns.c.turn_id, turns.c.runner).where(
             turns.c.tenant == caller.tenant,
             turns.c.user_id == caller.user,
             turns.c.conversation_id == conversation_id,
             turns.c.state == _RUNNING,
         )
-    ).scalar_one_or_none()
-    if running is not None:
+    ).one_or_none()
+    if running is None:
+        return
+    if leases.alive(session, running.runner):
         raise Conflict(
             "another turn of this conversation is running",
             reason=Reason.TURN_IN_PROGRESS,
-            metadata={"turn_id": running},
+            metadata={"turn_id": running.turn_id},
         )
+    session.execute(
+        turns.update()
+        .where(turns.c.tenant == caller.tenant, turns.c.turn_id == running.turn_id)
+        .values(
+            state=TurnState.FAILED.value, ended_us=to_us(now), error=codec.dump_error(_RUNNER_LOST)
+        )
+    )
 
 
 def finish(

@@ -2,6 +2,7 @@
 
 from .context import Agent, Turn, TurnWriter
 from .log import Copier, Cursor, Encode, TakenFrame, TurnLog
+from .replicas import Replicas
 from .runner import RunnerParts
 from .service import Attached, StoredCursor, Turns, TurnsConfig
 
@@ -11,6 +12,7 @@ __all__ = [
     "Copier",
     "Cursor",
     "Encode",
+    "Replicas",
     "RunnerParts",
     "StoredCursor",
     "TakenFrame",

@@ -35,8 +35,13 @@ from enhanced_prompt_service.domain.turns import (
 )
 
 from .log import Cursor, Encode, TakenFrame, TurnLog
+from .mirror import Mirror
+from .replicas import Replicas
 from .runner import Attempt, RunnerParts, Stop
 from .shelf import Shelf
+
+_CLOSING_S = 10.0  # for closing transactions of stopped turns, when everything ends
+_CANCEL_S = 5.0  # for a runner elsewhere to say that it stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,14 @@ class Turns:
         config: TurnsConfig,
         encode: Encode,
         new_id: Callable[[str], str],
+        replicas: Replicas | None = None,
     ) -> None:
         self._parts = parts
         self._config = config
         self._encode = encode
         self._new_id = new_id
+        self._replicas = replicas
+        self._serving: asyncio.Task[None] | None = None
         self._shelf = Shelf(
             encode,
             budget_bytes=config.log_budget_bytes,
@@ -112,7 +120,19 @@ class Turns:
 
     async def __aenter__(self) -> Self:
         self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        if self._replicas is not None:
+            await self._replicas.enter()
+            self._serving = self._tasks.create_task(self._serve(self._replicas), name="lease")
         return self
+
+    async def _serve(self, replicas: Replicas) -> None:
+        """Keep the lease, and stop what others ask to stop, until this process leaves."""
+        async with replicas.letters() as letters:
+            while self._tasks is not None:
+                for turn_id in await replicas.stops(letters):
+                    running = self._running.get(turn_id)
+                    if running is not None:
+                        running.attempt.stop(Stop.CANCEL)
 
     async def __aexit__(
         self,
@@ -121,9 +141,14 @@ class Turns:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        await self.idle(_CLOSING_S)
         self._tasks = None
+        if self._serving is not None:
+            self._serving.cancel()
         # The caller's own error is not the task group's: it would be wrapped on its way out.
         await self._stack.__aexit__(None, None, None)
+        if self._replicas is not None:
+            await self._replicas.leave()
 
     async def idle(self, timeout_s: float) -> bool:
         """Take no more turns, and wait until none runs; False when the time passed first."""
@@ -186,16 +211,18 @@ class Turns:
         )
         if row.runner == runner:
             return self._run(caller, row, request)
-        return self._join(row)
+        return await self._join(caller, row)
 
     def _run(self, caller: Caller, row: TurnRow, request: TurnRequest) -> Attached:
         if self._tasks is None:  # left meanwhile: the row is failed by the next start-up
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
-        log = self._shelf.open(row.turn_id, row.attempt)
+        log = self._shelf.open(row.turn_id, row.attempt, gated=self._replicas is not None)
         attempt = Attempt(self._parts, caller, row, request, log)
         running = _Running(attempt, log)
         self._running[row.turn_id] = running
         self._tasks.create_task(self._own(row.turn_id, running), name=row.turn_id)
+        if self._replicas is not None:
+            self._tasks.create_task(self._replicas.relay(log), name=f"relay {row.turn_id}")
         if self._draining:  # begun while the row was written: its reader gets the closing frame
             attempt.stop(Stop.DRAIN)
         cancels = request.on_disconnect is OnDisconnect.CANCEL
@@ -214,14 +241,34 @@ class Turns:
             if not self._running:
                 self._idle.set()
 
-    def _join(self, row: TurnRow, *, after_sequence: int = 0) -> Attached:
+    async def _join(self, caller: Caller, row: TurnRow, *, after_sequence: int = 0) -> Attached:
         log = self._shelf.find(row.turn_id)
         if log is not None and log.attempt == row.attempt:
             running = self._running.get(row.turn_id)
             return Attached(self, row, log, running, after_sequence=after_sequence)
+        mirror = await self._mirror(caller, row)
+        if mirror is not None:
+            return Attached(
+                self, row, mirror.log, None, mirror=mirror, after_sequence=after_sequence
+            )
         if not row.state.ended:
             raise _runs_elsewhere(row)
         return Attached(self, row, None, None, stored=stored_frame(row, self._encode))
+
+    async def _mirror(self, caller: Caller, row: TurnRow) -> Mirror | None:
+        """The log as the bus has it; None where it has none, or not all of an ended one."""
+        if self._replicas is None or self._tasks is None:
+            return None
+        try:
+            mirror = await self._replicas.follow(caller, row, self._tasks)
+        except Unavailable:
+            if row.state.ended:
+                return None  # the stored answer stands for it
+            raise
+        if row.state.ended and not mirror.log.closed:
+            self._replicas.release(mirror)
+            return None
+        return mirror
 
     # ---- attaching again and stopping -----------------------------------------------------------
 
@@ -245,7 +292,7 @@ class Turns:
                 metadata={"attempt": str(row.attempt)},
             )
         start = 0 if 0 < attempt < row.attempt else after_sequence
-        attached = self._join(row, after_sequence=start)
+        attached = await self._join(caller, row, after_sequence=start)
         if attached.beyond(start):
             attached.__exit__()
             raise OutOfRange(
@@ -267,10 +314,13 @@ class Turns:
         if row.state.ended:
             return row
         running = self._running.get(turn_id)
-        if running is None:
+        if running is not None:
+            running.attempt.stop(Stop.CANCEL)
+            await running.ended.wait()
+        elif self._replicas is not None:
+            await self._cancel_elsewhere(self._replicas, caller, row)
+        else:
             raise _runs_elsewhere(row)
-        running.attempt.stop(Stop.CANCEL)
-        await running.ended.wait()
         return await self._parts.turns.get_turn(caller, turn_id)
 
     async def forget(self, turn_ids: Iterable[str]) -> None:
@@ -285,6 +335,26 @@ class Turns:
                 running.attempt.stop(Stop.DELETED)
                 await running.ended.wait()
             self._shelf.drop(turn_id)
+
+    async def _cancel_elsewhere(self, replicas: Replicas, caller: Caller, row: TurnRow) -> None:
+        """Ask its runner, and wait a while for the turn's end."""
+        await replicas.ask_to_stop(caller, row)
+        try:
+            attached = await self._join(caller, row)
+        except Unavailable:
+            return  # the bus is away: the runner will see it in SQL
+        with attached:
+            cursor = attached.cursor(frozenset())
+            try:
+                async with asyncio.timeout(_CANCEL_S):
+                    while not (await cursor.__anext__()).closing:
+                        pass
+            except TimeoutError:
+                return
+
+    def _release(self, mirror: Mirror) -> None:
+        if self._replicas is not None:
+            self._replicas.release(mirror)
 
     # ---- letting go -----------------------------------------------------------------------------
 
@@ -301,8 +371,25 @@ class Turns:
         if cancels:
             running.attempt.stop(Stop.CANCEL)
             return
+        self._watch_orphan(running)
+
+    def _watch_orphan(self, running: _Running) -> None:
         loop = asyncio.get_running_loop()
-        running.orphaned = loop.call_later(self._config.orphan_s, running.attempt.stop, Stop.CANCEL)
+        running.orphaned = loop.call_later(self._config.orphan_s, self._orphaned, running)
+
+    def _orphaned(self, running: _Running) -> None:
+        """Nobody here has read it for a while; somebody elsewhere may."""
+        if self._replicas is None or self._tasks is None:
+            running.attempt.stop(Stop.CANCEL)
+        else:
+            self._tasks.create_task(self._check_orphan(self._replicas, running))
+
+    async def _check_orphan(self, replicas: Replicas, running: _Running) -> None:
+        if await replicas.watched(running.log.turn_id):
+            if not running.log.ended and not running.readers:
+                self._watch_orphan(running)
+        elif not running.readers:
+            running.attempt.stop(Stop.CANCEL)
 
 
 class Attached:
@@ -316,6 +403,7 @@ class Attached:
         running: _Running | None,
         *,
         stored: TakenFrame | None = None,
+        mirror: Mirror | None = None,
         cancels: bool = False,
         after_sequence: int = 0,
     ) -> None:
@@ -328,6 +416,7 @@ class Attached:
         self._log = log
         self._running = running
         self._stored = stored
+        self._mirror = mirror
         self._cancels = cancels
         self._after = after_sequence
         if running is not None:
@@ -353,6 +442,9 @@ class Attached:
         return self
 
     def __exit__(self, *_: object) -> None:
+        mirror, self._mirror = self._mirror, None
+        if mirror is not None:
+            self._turns._release(mirror)  # pyright: ignore[reportPrivateUsage]
         running, self._running = self._running, None
         self._turns.sweep()  # reading encodes: the log may have grown after its end
         if running is not None:

@@ -39,12 +39,12 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._running) + len(self._ended)
 
-    def open(self, turn_id: str, attempt: int) -> TurnLog:
+    def open(self, turn_id: str, attempt: int, *, gated: bool = False) -> TurnLog:
         """A new log; it supersedes the turn's former attempt here."""
         former = self._ended.pop(turn_id, None)
         if former is not None:
             former[1].forget()
-        log = TurnLog(turn_id, attempt, self._encode, meter=self._meter)
+        log = TurnLog(turn_id, attempt, self._encode, meter=self._meter, gated=gated)
         self._running[turn_id] = log
         return log
 

@@ -35,6 +35,7 @@ class Draft:
     mask: RecurringMask | None = None
     other: Interval | None = None
     threshold: Threshold | None = None
+    min_confidence: float | None = None
     event_id: str = ""
     moment: datetime | None = None
     nothing: str = ""

@@ -32,6 +32,7 @@ class Synonym:
     means: tuple[Stems, ...]
     assume: bool = False
     also: bool = False
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def english() -> English:
             tuple(_stems(text) for text in entry["means"]),
             assume=bool(entry.get("assume", False)),
             also=bool(entry.get("also", False)),
+            moves=bool(entry.get("moves", False)),
         )
         for said in entry["words"]:
             synonyms.setdefault(_stems(said), found)

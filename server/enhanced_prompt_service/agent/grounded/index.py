@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
 from enhanced_prompt_service.domain.catalogue import Camera, Catalogue, DayParts, Site
@@ -21,6 +21,7 @@ from .names import NameIndex
 from .timegrammar.lexicon import TIME_WORDS
 from .words import stem
 
+ALIKE = 80  # least likeness, of 100, of words that are two slips apart
 MOST_CORRECTIONS = 24  # unknown words of one question that are compared with the vocabulary
 
 
@@ -91,7 +92,11 @@ class Index:
         options = process.extract(
             word, self._vocabulary, scorer=OSA.distance, score_cutoff=allowed, limit=5
         )
-        near = [(distance, choice) for choice, distance, _ in options if choice[0] == word[0]]
+        near = [
+            (distance, choice)
+            for choice, distance, _ in options
+            if choice[0] == word[0] and (distance < 2 or fuzz.ratio(word, choice) >= ALIKE)
+        ]
         return min(near)[1] if near else word
 
     def plain(self, word: str) -> bool:

@@ -69,7 +69,7 @@ class About:
 
 
 _STATUS = (
-    r"offline|online|working|recording|recordings?|live|alive|broken|dead|connected|disconnected|"
+    r"offline|online|working|running|recording|recordings?|live|alive|broken|dead|connected|disconnected|"
     r"functioning|operational|status|health|healthy|faulty|failing|unavailable|available"
 )
 _CAMERAS = r"(?:cameras?|cams?|cctv|devices?)"
@@ -95,8 +95,8 @@ _REGEX = {
         "dwell": r"\b(?:how long|longest|shortest|duration|durations|dwell|long did|length of|"
         r"(?:average|mean|median) (?:length|time|duration))\b",
         "mean": r"\b(?:average|mean|on average|typically|median)\b|\bhow long do(?:es)?\b",
-        "compare": r"\b(?:compare|compared|compares|comparing|comparison|versus|vs|difference "
-        r"between|differ|against)\b",
+        "compare": r"\b(?:compare|compared|compares|comparing|comparison|versus|vs|difference|"
+        r"differ|differs|against)\b",
         "than": r"\b(?:more|less|fewer|\w+er)\b.*\bthan\b"
         r"(?! \d| an? (?:minute|hour|second)| (?:one|two|three|four|five|six|seven|eight|nine|ten|"
         r"half|fifteen|twenty|thirty) )",
@@ -253,9 +253,10 @@ def _health(text: str, about: About) -> Intent | None:
         return None
     detects = (
         r"\bwhat (?:all )?(?:can|do|could) (?:you|the cameras|the system|it|we|i) (?:\w+ )?"
-        r"(?:detect|see|recogni[sz]e|track|identify|ask|know about)\b|"
+        r"(?:detect|see|tell|answer|recogni[sz]e|track|identify|ask|know about)\b|"
         r"\b(?:what|which|list|show)\b.*\b(?:event types?|types? of events?|kinds? of events?|"
-        r"event kinds?|labels|types of (?:activity|activities|objects))\b"
+        r"event kinds?|labels|types of (?:activity|activities|objects))\b|"
+        r"\b(?:what|which) (?:kinds?|sorts?|types?) of things\b|\bwhat (?:things )?can (?:you|i)\b"
     )
     if re.search(detects, text) and not about.threshold:
         return Intent(health, Aspect.DETECTS)
@@ -291,6 +292,8 @@ def _health(text: str, about: About) -> Intent | None:
         r"recorded|compare|happening|going on|summary|recap|report)\b",
         text,
     )
+    alone = len(text.split()) <= 5 and not about.unknown and not _has("trend", text)
+    lists = lists or (alone and not re.search(r"\b(?:compare|versus|vs|and|than)\b", text))
     if camera and lists and not events and not about.unknown and not about.windows:
         return Intent(health, Aspect.CAMERAS)
     named = re.search(
@@ -306,7 +309,8 @@ def _health(text: str, about: About) -> Intent | None:
 
 def _compared(text: str, about: About) -> Intent | None:
     del about
-    if not (_has("compare", text) or _has("than", text) or _has("or", text)):
+    alone = re.search(r"\b(?:busier|quieter|calmer)\b", text)
+    if not (alone or _has("compare", text) or _has("than", text) or _has("or", text)):
         return None
     less = re.search(r"\b(?:less|fewer|quieter|lower|calmer|emptier|slower)\b", text)
     more = re.search(r"\b(?:more|busier|higher|greater|louder)\b", text)

@@ -10,7 +10,7 @@ have been called so. A word that fits nothing stays unknown and is asked about.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from enhanced_prompt_service.domain.catalogue import Catalogue
 from enhanced_prompt_service.domain.events import SeenKind
@@ -30,6 +30,7 @@ class Chosen:
     subject: str = ""
     groups: tuple[tuple[str, frozenset[Pair]], ...] = ()
     texts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was read over; or, with no pairs, why none can be meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,13 @@ class KindIndex:
         self.parts = {one for kind in everything for one in kind.parts}
         self._subjects = {one: group for group in language.subjects for one in group.stems}
         self._site_words = self._of_sites(catalogue)
+        self._moving = {
+            one
+            for synonym in language.synonyms.values()
+            if synonym.moves
+            for m in synonym.means
+            for one in m
+        }
         self._said = {one for key in (*language.synonyms, *self._site_words) for one in key}
         self._longest = max(
             (len(key) for key in (*language.synonyms, *self._site_words, *self.sub_labels)),
@@ -141,6 +149,7 @@ class KindIndex:
                     word.text,
                     subject=self._subjects[word.stem],
                     optional=word.named,
+                    at=word.at,
                 )
             )
         elif word.text in language.particles:
@@ -148,7 +157,7 @@ class KindIndex:
             exits = language.synonyms.get((word.text,))
             if exits is not None:  # "left" is a direction, or it is a way of leaving
                 means = (*exits.means, (word.stem,))
-                found.either.append(Term(word.text, means, at=word.at))
+                found.either.append(Term(word.text, means, at=word.at, moves=exits.moves))
         elif (
             (word.text in language.function and not self._soft(word, found))
             or word.text in NUMBERS
@@ -177,7 +186,7 @@ class KindIndex:
         key = word.stem
         if key in self.label_stems or (key in self.firsts and key not in self._language.silent):
             if word.text not in self._language.generic:
-                found.nouns.append(Term(word.text, ((key,),), optional=word.named))
+                found.nouns.append(Term(word.text, ((key,),), optional=word.named, at=word.at))
             return True
         if key in self.parts and (key not in self._language.silent or key == "facility"):
             if word.named:
@@ -187,7 +196,7 @@ class KindIndex:
             more = self._language.synonyms.get((key,))
             if more is not None and more.also:
                 means += tuple(m for m in more.means if self._occurs(m) and m not in means)
-            term = Term(word.text, means, at=word.at)
+            term = Term(word.text, means, at=word.at, moves=key in self._moving)
             (found.soft if word.text in self._language.generic else found.actions).append(term)
             return True
         return False
@@ -204,18 +213,18 @@ class KindIndex:
             return False
         group = self._subjects.get(means[0][0]) if len(means[0]) == 1 else None
         if group is not None and means[0][0] in group.starts:
-            found.nouns.append(Term(said, means, group, optional))
+            found.nouns.append(Term(said, means, group, optional, run[0].at))
         elif all(
             len(stems) == 1 and (stems[0] in self.firsts or stems[0] in self.label_stems)
             for stems in means
         ):
-            found.nouns.append(Term(said, means, optional=optional))
+            found.nouns.append(Term(said, means, optional=optional, at=run[0].at))
         elif optional:
             found.particles.append(Term(said, means))
         elif len(run) == 1 and run[0].text in self._language.generic:
             found.soft.append(Term(said, means))
         else:
-            found.actions.append(Term(said, means, at=run[0].at))
+            found.actions.append(Term(said, means, at=run[0].at, moves=synonym.moves))
         if synonym.assume and not optional:
             target = " ".join(means[0]) if group is None else group.plural
             note = f"read “{said}” as {target}: events here do not tell them apart"
@@ -238,7 +247,7 @@ class KindIndex:
         if group is not None and group.stem != run[0].stem:
             group = None  # "visitors" are what the site says, not people at large
         if means:
-            found.nouns.append(Term(said, tuple(means), group, optional))
+            found.nouns.append(Term(said, tuple(means), group, optional, run[0].at))
 
     # ---- from terms to kinds --------------------------------------------------------------------
 
@@ -270,13 +279,31 @@ class KindIndex:
         actions = [term for term in actions if term not in dropped]
         if nouns:
             of_nouns = [kind for kind in best if any(noun.covered(kind) for noun in nouns)]
+            if _moves_itself(nouns, actions):
+                of_nouns = [kind for kind in best if any(noun.strictly(kind) for noun in nouns)]
+                if not of_nouns:
+                    said = " ".join(term.said for term in (*nouns, *actions))
+                    return Chosen(frozenset(), notes=(f"No kind of event here says “{said}”.",))
+            if not of_nouns and all(len(_covered(kind, actions)) > 1 for kind in best):
+                notes = tuple(f"read over “{noun.said}”" for noun in nouns)
+                return replace(self._of_actions(best, actions, [], terms, texts), notes=notes)
             if not of_nouns:
                 chosen = self._of_nouns(nouns, texts)
                 said = tuple(term.said for term in actions)
                 return Chosen(chosen.pairs, chosen.subject, chosen.groups, (*texts, *said))
             best = most(of_nouns, nouns)
+        return self._of_actions(best, actions, nouns, terms, texts)
+
+    def _of_actions(
+        self,
+        kinds: Sequence[Kind],
+        actions: Sequence[Term],
+        nouns: Sequence[Term],
+        terms: Terms,
+        texts: tuple[str, ...],
+    ) -> Chosen:
         optional = [one for one in terms.nouns if one.optional]
-        best = most(best, [*terms.particles, *optional], within=actions)
+        best = most(kinds, [*terms.particles, *optional], within=actions)
         best = least_unsaid(best, [*actions, *nouns, *terms.particles, *optional], actions)
         pairs = frozenset(kind.pair for kind in best)
         groups = grouped(best, actions) if len(actions) > 1 else by_type(best)
@@ -379,3 +406,14 @@ class KindIndex:
 def _label_name(term: Term, labels: Sequence[str]) -> str:
     stems = {one for option in term.means for one in option}
     return next((one for one in labels if set(name_words(one)) <= stems), term.said)
+
+
+def _covered(kind: Kind, terms: Sequence[Term]) -> list[Term]:
+    return [term for term in terms if term.covered(kind)]
+
+
+def _moves_itself(nouns: Sequence[Term], actions: Sequence[Term]) -> bool:
+    """Whether the nouns are who moves ("vehicles left"), not what is entered or left."""
+    moving = [term.at for term in actions if term.moves]
+    subjects = [term.at for term in nouns if term.subject is not None]
+    return bool(moving and subjects) and max(term.at for term in nouns) < max(moving)

@@ -17,6 +17,7 @@ MOST_MASK_WINDOWS = 400
 def narrow(draft: Draft, narrowing: QuestionFilter, index: Index, now: datetime) -> None:
     """The request's filter narrows whatever the question says."""
     nothing = "The request's filter leaves nothing of what was asked for."
+    draft.min_confidence = narrowing.min_confidence
     for name, wanted in (("cameras", narrowing.cameras), ("sites", narrowing.sites)):
         if not wanted:
             continue

@@ -42,6 +42,10 @@ _ABOUT_ME = re.compile(
     r"^(?:who|what|how|how old|where|why) are you\b|^are you\b|^do you (?:like|love|think|feel|"
     r"want|dream|believe)\b|\byour name\b|\bi (?:love|hate) you\b"
 )
+_SWITCHES = re.compile(
+    r"^(?:(?:please|can|could|you|would|just|now) )*(?:turn|switch|shut|power) (?:it |them )?"
+    r"(?:the \w+ )?(?:off|on|down|up)\b"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SQL = re.compile(
     r"\b(?:select\b.+\bfrom|drop\s+(?:table|database)|delete\s+from|insert\s+into|update\s+\w+\s+set|"
@@ -58,6 +62,8 @@ def refused(text: str, language: English) -> str:
     words = _WORD.findall(lowered)
     if _ABOUT_ME.search(lowered):
         return _OFF
+    if _SWITCHES.search(lowered):
+        return _ONLY_READS
     first = next((word for word in words if word not in _POLITE), "")
     if first in language.commands:
         return _ONLY_READS if first in _CHANGING else _OFF

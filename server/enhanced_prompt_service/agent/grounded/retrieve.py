@@ -336,7 +336,7 @@ def _health(
 ) -> None:
     work.known = reader.coverage_known()
     if query.aspect is Aspect.STATES or query.aspect is Aspect.CAMERAS:
-        work.states = reader.camera_states(query.now)
+        work.states = reader.camera_states(state_time(query))
     if query.aspect is Aspect.RECORDED:
         if query.windows:
             _coverage(query, reader, work, asked, index)
@@ -344,6 +344,11 @@ def _health(
             cameras = frozenset(asked)
             recent = Interval(query.now - NEAR, query.now)
             work.elsewhere = tuple(stretches(reader.coverage(recent, cameras))[-8:])
+
+
+def state_time(query: Query) -> datetime:
+    """When the cameras' states are asked for: a moment that was named, else now."""
+    return query.moment if query.moment is not None and query.moment < query.now else query.now
 
 
 def recording(state: Coverage | None, now: datetime) -> bool:

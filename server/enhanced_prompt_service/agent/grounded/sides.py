@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .question import Question
 from .timegrammar import Phrase
-from .timegrammar.elements import ClockPoint, ClockRange, Day, Element, Period, Weekend
+from .timegrammar.elements import ClockPoint, ClockRange, Day, Element, Period, Range, Weekend
 
 _PIVOTS = frozenset(
     {"than", "with", "to", "versus", "vs", "against", "and", "or", "from", "compare", "compared"}
@@ -21,7 +21,9 @@ def split_times(question: Question) -> tuple[list[Phrase], list[Phrase]] | None:
     both sides of it. A clock range that only one side has holds for both.
     """
     phrases = question.phrases
-    if len(phrases) < 2:
+    if len(phrases) == 1:
+        return _between(phrases[0], question)
+    if not phrases:
         return None
     for number in range(len(phrases) - 1, 0, -1):
         between = question.texts[phrases[number - 1].end : phrases[number].start]
@@ -32,6 +34,15 @@ def split_times(question: Question) -> tuple[list[Phrase], list[Phrase]] | None:
             continue
         return _shared(one, two)
     return None
+
+
+def _between(phrase: Phrase, question: Question) -> tuple[list[Phrase], list[Phrase]] | None:
+    """ "the difference between March 7 and March 9": the ends of the range are the sides."""
+    match phrase.elements:
+        case (Range(start=start, end=end),) if question.texts[phrase.start] == "between":
+            return [replace(phrase, elements=start)], [replace(phrase, elements=end)]
+        case _:
+            return None
 
 
 def behind_than(question: Question) -> bool:

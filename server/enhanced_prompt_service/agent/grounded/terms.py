@@ -34,6 +34,7 @@ class Term:
     subject: Subject | None = None
     optional: bool = False
     at: int = -1  # its token
+    moves: bool = False  # what a subject does itself
 
     def covered(self, kind: Kind) -> bool:
         """Whether a kind has it, wherever in its name."""

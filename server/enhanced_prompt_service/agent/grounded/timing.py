@@ -49,19 +49,22 @@ def set_time(
         return found
 
     if draft.type is QuestionType.COMPARE:
-        sides = split_times(question)
+        sides: tuple[list[Phrase], list[Phrase]] | None = split_times(question)
         if sides is None and question.phrases and behind_than(question):
             first = [] if before is not None and anchor is not None else running(question.phrases)
             sides = first, question.phrases
+        elif sides is None and question.phrases and anchor is not None:
+            sides = question.phrases, []  # "was it busier yesterday?": than what was shown
         if sides is not None:
             one = read(sides[0], anchor) if sides[0] else None
             main = one.interval if one is not None else anchor
-            two = read(sides[1], main)
-            if main is not None and two is not None and two.interval is not None:
+            two = read(sides[1], main) if sides[1] else None
+            other = two.interval if two is not None else anchor
+            if main is not None and other is not None:
                 draft.windows = one.windows if one is not None else (main,)
                 draft.mask = one.mask if one is not None else None
-                draft.other = two.interval
-                if two.mask is not None and draft.mask is None:
+                draft.other = other
+                if two is not None and two.mask is not None and draft.mask is None:
                     draft.mask = two.mask
                 return
     phrases = _on_the_day_before(question.phrases, anchor, zone)

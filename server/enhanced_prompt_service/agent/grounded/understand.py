@@ -172,6 +172,9 @@ def _set_kinds(question: Question, draft: Draft, index: Index, before: Previous 
     chosen = question.chosen
     draft.pairs, draft.subject, draft.groups = chosen.pairs, chosen.subject, chosen.groups
     draft.text = " ".join(chosen.texts)
+    if chosen.notes and not chosen.pairs:
+        raise Settled(chosen.notes[0], ("What can you detect?", *examples(index)))
+    draft.assumptions += chosen.notes
     draft.assumptions += question.terms.assumptions
     if question.terms.assumptions:
         draft.certainty["nouns"] = _UNSURE_TYPES
@@ -312,6 +315,8 @@ def _shape(question: Question, draft: Draft, now: datetime, zone: ZoneInfo) -> N
         _not_yet(draft)
     if draft.mask is not None and draft.type in _MASKABLE and draft.aspect is not Aspect.CLIPS:
         draft.type = QuestionType.RECURRING
+    if draft.moment is not None and draft.aspect is Aspect.RECORDED:
+        draft.aspect = Aspect.STATES
     if draft.moment is not None and draft.type in _MOMENTARY:
         draft.type = QuestionType.MOMENT
     if draft.type is QuestionType.TREND and draft.group_by is None:
@@ -369,6 +374,7 @@ def _query(draft: Draft, now: datetime, zone: ZoneInfo, index: Index) -> Query:
         labels=narrow.labels,
         type_or_label=narrow.type_or_label,
         text=draft.text,
+        min_confidence=draft.min_confidence,
         threshold=draft.threshold,
         group_by=draft.group_by,
         limit=draft.limit,

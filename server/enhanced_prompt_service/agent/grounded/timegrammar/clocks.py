@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..words import Kind
 from .elements import ClockTime, Sure, Wrong
-from .lexicon import MERIDIEM, NUMBERS
+from .lexicon import MERIDIEM, NUMBERS, UNITS
 from .numbers import Numbers
 
 
@@ -31,7 +31,7 @@ class Clocks(Numbers):
             return ClockTime(0), at + 1
         if text == "12" or (text not in NUMBERS and text not in ("half", "quarter", "a")):
             return None
-        return self._spoken(at)
+        return self._spoken(at, bare)
 
     def _digital(self, at: int, bare: bool) -> tuple[ClockTime | Wrong, int] | None:
         digits = self.digits(at)
@@ -88,7 +88,7 @@ class Clocks(Numbers):
         following = self.text(at + 1)
         return not (self.glued(at + 1) and (following in (".", "%", "/") or following.isalpha()))
 
-    def _spoken(self, at: int) -> tuple[ClockTime | Wrong, int] | None:
+    def _spoken(self, at: int, bare: bool) -> tuple[ClockTime | Wrong, int] | None:
         text = self.text(at)
         if text == "a" and self.text(at + 1) == "quarter":
             at, text = at + 1, "quarter"
@@ -103,7 +103,8 @@ class Clocks(Numbers):
             return ClockTime(minutes * 60 % 86400, sure), after
         if text in NUMBERS:
             target = self._hour(at)
-            if target is not None and (target[1] is not Sure.BARE or self._oclock(at + 1)):
+            lone = bare and self.text(at + 1) not in UNITS
+            if target is not None and (lone or target[1] is not Sure.BARE or self._oclock(at + 1)):
                 return ClockTime(target[0] * 3600, target[1]), target[2]
         return None
 

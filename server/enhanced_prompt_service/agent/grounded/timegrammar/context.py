@@ -126,7 +126,9 @@ def unit_days(unit: str, day: date, offset: int = 0) -> tuple[date, date]:
     if unit == "week":
         first = day - timedelta(days=day.isoweekday() - 1) + timedelta(weeks=offset)
         return first, first + timedelta(weeks=1)
-    size = {"month": 1, "quarter": 3, "year": 12}[unit]
+    size = {"month": 1, "quarter": 3, "year": 12}.get(unit, 0)
+    if not size:
+        raise CannotBe("impossible", f"No calendar counts in {unit}s.")
     month = (day.month - 1) // size * size + 1
     first = add_months(day.replace(month=month, day=1), offset * size)
     return first, add_months(first, size)

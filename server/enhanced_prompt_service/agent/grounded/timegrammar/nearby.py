@@ -44,6 +44,8 @@ def last(s: Scanner, at: int) -> Found | None:
     if plural is not None:
         return plural
     if text in UNITS:
+        if s.w.texts[step + 1 : step + 4] == ["and", "a", "half"]:
+            return (Rolling(1.5, UNITS[text]),), step + 4
         return last_unit(s, word, UNITS[text], step + 1)
     if text in WEEKDAYS:
         return (Weekday(WEEKDAYS[text], "last"),), step + 1
@@ -82,7 +84,8 @@ def last_of_kind(s: Scanner, at: int) -> Found | None:
 def last_unit(s: Scanner, word: str, unit: str, after: int) -> Found | None:
     if s.w.text(after) in ("of", "in") and word == "last":
         inner = s.point(after + 1)
-        if inner is not None:
+        loose = s.w.text(after) == "in" and inner is not None and isinstance(inner[0][0], Part)
+        if inner is not None and not loose:
             if unit == "quarter":
                 return (Fraction(3, 4, inner[0]),), inner[1]
             return (Edge(1, unit, "last", inner[0]),), inner[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .elements import ClockPoint, Edge, Fraction, Part
+from .elements import ClockPoint, Date, Edge, Fraction, Part, Period
 from .lexicon import UNITS, WEEKDAYS
 from .scanner import Found, Scanner
 
@@ -27,12 +27,15 @@ def ordinal_part(s: Scanner, at: int) -> Found | None:
             read = (1.0, UNITS[piece], at + 2)
         if read is not None and s.w.text(read[2]) in ("of", "in"):
             inner = s.point(read[2] + 1)
-            if inner is not None:
+            loose = (
+                s.w.text(read[2]) == "in" and inner is not None and isinstance(inner[0][0], Part)
+            )
+            if inner is not None and not loose:
                 side = "last" if last else "first"
                 return (Edge(read[0], read[1], side, inner[0]),), inner[1]
     if piece in WEEKDAYS and s.w.text(at + 2) in ("of", "in") and (last or index >= 0):
         inner = s.point(at + 3)
-        if inner is not None:
+        if inner is not None and isinstance(inner[0][0], Date | Period):
             count = -1 if last else index + 1
             return (Edge(count, f"weekday{WEEKDAYS[piece]}", "nth", inner[0]),), inner[1]
     return None

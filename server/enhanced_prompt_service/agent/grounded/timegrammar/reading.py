@@ -68,7 +68,10 @@ class Words(Clocks):
         if len(digits) == 4 and self.text(after + 1) != ":":
             return Date(int(digits), month), after + 1
         day = self.day_of_month(after)
-        is_clock = self.text(after + 1) in (":", "am", "pm") or self.text(after + 1) == "o'clock"
+        behind = self.text(after + 1)
+        is_clock = behind in ("am", "pm", "o'clock") or (
+            behind == ":" and self.is_number(after + 2)
+        )
         if day is None or is_clock:
             return Date(None, month), at + 1
         year, end = self._year(day[1])

@@ -263,8 +263,7 @@ def _bases(elements: Sequence[Element], ctx: Context) -> tuple[list[Span], datet
         moment, grain = at or moment, own
         wide.append(span)
     if not narrow:
-        spans = together(wide, elements, ctx)
-        return spans, moment, grain
+        return [together(wide, ctx)], moment, grain
     if not wide:
         return named_days(narrow, ctx), moment, "day"
     for one in narrow:

@@ -257,8 +257,11 @@ class Scanner:
         first = self.simple(at, bare=True)
         if first is None:
             return None
-        second = self.point(at + 2, bare=False)
+        second = self.point(at + 2, bare=True)
         if second is None:
+            return None
+        clock, rest = split_clock(second[0])
+        if clock is not None and clock.sure is Sure.BARE and not rest:
             return None
         return self.range_of(first[0], second[0], second[1])
 

@@ -45,15 +45,13 @@ def rolling(element: Rolling, ctx: Context) -> Span:
     return Span(*bounds)
 
 
-def together(spans: list[Span], elements: Sequence[Element], ctx: Context) -> list[Span]:
+def together(spans: Sequence[Span], ctx: Context) -> Span:
     """Spans that were named side by side: what they have in common."""
     found = spans[0]
     for one in spans[1:]:
         start = max(found.start, one.start, key=lambda at: as_instant(at, ctx))
         end = min(found.end, one.end, key=lambda at: as_instant(at, ctx))
         if as_instant(start, ctx) >= as_instant(end, ctx):
-            if len(elements) == len(spans) and all(span.days for span in spans):
-                return sorted(spans, key=lambda span: span.start)
             raise CannotBe("contradiction", "Those times have nothing in common.")
         days = found.days and one.days
         found = Span(
@@ -63,7 +61,7 @@ def together(spans: list[Span], elements: Sequence[Element], ctx: Context) -> li
             clocked=found.clocked or one.clocked,
             open_start=found.open_start and one.open_start,
         )
-    return [found]
+    return found
 
 
 def named_days(elements: Sequence[Element], ctx: Context) -> list[Span]:
@@ -86,7 +84,7 @@ def named_days(elements: Sequence[Element], ctx: Context) -> list[Span]:
 
 def inside(element: Element, wide: Sequence[Span], ctx: Context) -> list[Span]:
     """A weekday or a date of a longer stretch: "Monday last week", "the 14th of last month"."""
-    span = together(list(wide), (), ctx)[0]
+    span = together(wide, ctx)
     first = wall(span.start, ctx.zone).date()
     last = (wall(span.end, ctx.zone) - timedelta(microseconds=1)).date()
     if isinstance(element, Date):

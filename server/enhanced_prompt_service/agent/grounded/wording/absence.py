@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from enhanced_prompt_service.domain.answers import QuestionType
 from enhanced_prompt_service.domain.times import Interval
 
 from .common import FULL, Said, coverage_facts, say_recorded
 from .text import Text, many
 from .times import say_window
+
+MINUTE = timedelta(minutes=1)
 
 
 def say_nothing(text: Text, said: Said) -> None:
@@ -59,7 +63,12 @@ def say_stretch(text: Text, said: Said, one: Interval, number: int) -> None:
     group = str(number + 1)
     text.fact("recorded_from", one.start.timestamp(), "unix_seconds", group=group)
     text.fact("recorded_to", one.end.timestamp(), "unix_seconds", group=group)
-    text.add(say_window(one, said.zone))
+    minutes = Interval(_minute(one.start), max(_minute(one.end), _minute(one.start) + MINUTE))
+    text.add(say_window(minutes, said.zone))
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def say_ongoing(text: Text, said: Said) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..clarify import plain_name
 from ..intents import Aspect
 from ..kinds import spoken
-from ..retrieve import recording
+from ..retrieve import recording, state_time
 from .absence import say_stretch
 from .common import Said, coverage_facts
 from .interpretation import places_of
@@ -58,7 +58,8 @@ def _cameras(text: Text, said: Said) -> None:
 
 
 def _states(text: Text, said: Said) -> None:
-    found, now = said.findings, said.query.now
+    found, now = said.findings, state_time(said.query)
+    past = now < said.query.now
     cameras = sorted(found.asked_cameras)
     states = found.states
     recording_now = [one for one in cameras if recording(states.get(one), now)]
@@ -73,11 +74,13 @@ def _states(text: Text, said: Said) -> None:
         return
     if len(cameras) == 1:
         state = "records now" if recording_now else "does not record now"
+        if past:
+            state = "recorded then" if recording_now else "did not record then"
         text.add(f"{_names(said, cameras)} {state}.")
         text.fact("cameras_recording", len(recording_now), "cameras")
         text.fact("cameras_offline", len(offline), "cameras")
     else:
-        _both(text, said, recording_now, offline, len(cameras))
+        _both(text, said, recording_now, offline, len(cameras), "then" if past else "now")
     text.fact("cameras", len(cameras), "cameras")
     if unknown:
         text.add(" Of ")
@@ -88,20 +91,27 @@ def _states(text: Text, said: Said) -> None:
     _last_seen(text, said, offline)
 
 
-def _both(text: Text, said: Said, recording_now: list[str], offline: list[str], count: int) -> None:
+def _both(
+    text: Text,
+    said: Said,
+    recording_now: list[str],
+    offline: list[str],
+    count: int,
+    when: str,
+) -> None:
     """Which record and which do not."""
     if not offline:
         text.fact("cameras_offline", 0, "cameras")
         text.number("cameras_recording", len(recording_now), "cameras", many(len(recording_now)))
         text.add(" of ")
         text.number("cameras", count, "cameras", many(count))
-        text.add(f" {plural(count, 'camera')} recording now, none is offline")
+        text.add(f" {plural(count, 'camera')} recording {when}, none is offline")
         text.add(f": {_names(said, recording_now)}." if recording_now else ".")
         return
     text.number("cameras_offline", len(offline), "cameras", many(len(offline)))
     text.add(" of ")
     text.number("cameras", count, "cameras", many(count))
-    text.add(f" {plural(count, 'camera')} not recording now: {_names(said, offline)}. ")
+    text.add(f" {plural(count, 'camera')} not recording {when}: {_names(said, offline)}. ")
     text.number("cameras_recording", len(recording_now), "cameras", many(len(recording_now)))
     text.add(" recording")
     text.add(f": {_names(said, recording_now)}." if recording_now else ".")
@@ -206,3 +216,6 @@ def _recorded(text: Text, said: Said) -> None:
         text.add("; " if number else "")
         say_stretch(text, said, one, number)
     text.add(" and more." if len(report.recorded) > 8 else ".")
+    dark = [one for one, seconds in said.findings.recorded_by_camera.items() if not seconds]
+    if dark:
+        text.add(f" Without any footage then: {_names(said, sorted(dark))}.")

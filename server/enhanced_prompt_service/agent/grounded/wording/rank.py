@@ -83,7 +83,7 @@ def _least(text: Text, said: Said, by: GroupBy) -> None:
             text.add(".")
     else:
         key, count = shown[0]
-        text.add(f"Least {noun}: {NOUNS[by]} {say_group(said, by, key)}, with {many(count)}.")
+        text.add(f"Fewest {noun}: {say_group(said, by, key)}, with {many(count)}.")
         if len(shown) > 1:
             text.add(" Then ")
             _entries(text, said, by, shown[1:])

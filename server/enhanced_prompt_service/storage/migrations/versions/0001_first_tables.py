@@ -74,7 +74,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "hour", "kind_id", "local_day", "local_hour"),
         sqlite_with_rowid=False,
     )
-    op.create_index("event_hours_kind", "event_hours", ["tenant", "kind_id", "hour"])
     op.create_table(
         "events",
         sa.Column("id", ROW_ID, nullable=False),

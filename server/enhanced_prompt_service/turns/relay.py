@@ -1,0 +1,59 @@
+"""Copies the logs of turns that run here to the bus, so that other replicas can read them.
+
+Rule 11: a frame leaves for a reader only after the bus has accepted it. While the bus is away
+frames go out unaccepted, and a crash may fail those turns; when it is back the whole log is added
+again (adding is idempotent), because a bus may come back without its memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from enhanced_prompt_service.domain.bus import Bus, LogEntry
+from enhanced_prompt_service.domain.errors import Unavailable
+
+from .log import Copier, TurnLog
+
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 1.0
+
+
+async def relay(log: TurnLog, bus: Bus, *, keep_s: float, give_up_s: float) -> None:
+    """Copy a gated log to its end, then let the bus keep it for `keep_s`.
+
+    When the bus is still away `give_up_s` after the log ended, nobody elsewhere will read it: the
+    stored answer stands for it.
+    """
+    copier = log.copier()
+    while entries := await copier.take():
+        if not await _deliver(log, copier, bus, entries, give_up_s):
+            return
+    try:
+        await bus.expire_log(log.turn_id, keep_s)
+    except Unavailable:
+        return  # it then goes by the time that the bus gave it with its last frame
+
+
+async def _deliver(
+    log: TurnLog, copier: Copier, bus: Bus, entries: list[LogEntry], give_up_s: float
+) -> bool:
+    loop = asyncio.get_running_loop()
+    wait_s = _FIRST_WAIT_S
+    ended_at: float | None = None
+    while True:
+        try:
+            await bus.append(log.turn_id, log.attempt, entries)
+        except Unavailable:
+            log.set_gated(False)
+            if log.ended:
+                ended_at = loop.time() if ended_at is None else ended_at
+                if loop.time() - ended_at >= give_up_s:
+                    return False
+            await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            entries = copier.all()
+            continue
+        copier.accepted(entries[-1].sequence)
+        log.set_gated(True)
+        return True

@@ -1,0 +1,147 @@
+"""What a process shares with other replicas: its turns' logs, its lease, and who asks it to stop.
+
+Only there where the bus is shared. The lease lives in SQL (rule 10): a process renews it each
+second while it lives; three seconds without, and its running turns may be taken over. Stopping a
+turn of another replica goes by letter, and is noted in SQL as well, which the runner sees with its
+next renewal: slower, but also when the bus is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from enhanced_prompt_service.domain.bus import Bus, Listener
+from enhanced_prompt_service.domain.errors import ServiceError, Unavailable
+from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.stores import TurnStore
+from enhanced_prompt_service.domain.turns import TurnRow
+
+from .log import Encode, TurnLog
+from .mirror import Decode, Mirror, MirrorParts, watched_key
+from .relay import relay
+
+_log = structlog.get_logger("eps.turns")
+
+LEASE_S = 3.0
+RENEW_S = 1.0
+LETTER_S = 60.0
+"""How long a letter to a runner waits for it."""
+GIVE_UP_S = 5.0
+"""How long an ended turn's last frames are still offered to a bus that is away."""
+
+
+def process_of(runner: str) -> str:
+    """The process part of a row's runner, `<process>/<turn_id>`."""
+    return runner.rpartition("/")[0]
+
+
+class Replicas:
+    """The shared side of `Turns`. `process` is this process's name in turn rows."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        turns: TurnStore,
+        *,
+        process: str,
+        encode: Encode,
+        decode: Decode,
+        keep_s: float,
+    ) -> None:
+        self._bus = bus
+        self._turns = turns
+        self._process = process
+        self._parts = MirrorParts(bus, turns, encode, decode)
+        self._keep_s = keep_s
+        self._mirrors: dict[tuple[str, int], Mirror] = {}
+
+    # ---- this process's turns -------------------------------------------------------------------
+
+    async def enter(self) -> None:
+        """Take the lease: before the first turn, so that nobody thinks it lost."""
+        await self._turns.renew(self._process, LEASE_S)
+
+    async def leave(self) -> None:
+        """Give the lease back, after the last turn."""
+        try:
+            await self._turns.release(self._process)
+        except ServiceError:
+            _log.warning("lease not released: it runs out by itself")
+
+    async def relay(self, log: TurnLog) -> None:
+        """Copy a log to the bus until it ends."""
+        await relay(log, self._bus, keep_s=self._keep_s, give_up_s=GIVE_UP_S)
+
+    async def watched(self, turn_id: str) -> bool:
+        """Whether a reader elsewhere watches a turn; not knowing counts as yes (rule 16)."""
+        try:
+            return await self._bus.get(watched_key(turn_id)) is not None
+        except Unavailable:
+            return True
+
+    def letters(self) -> AbstractAsyncContextManager[Listener]:
+        """Hear when somebody writes to this process."""
+        return self._bus.listen(self._process)
+
+    async def stops(self, letters: Listener) -> list[str]:
+        """Wait up to a second, renew the lease, and say which of our turns somebody wants stopped.
+
+        Raises nothing that passes by itself: a database that is away is tried again.
+        """
+        await letters.wait(RENEW_S)
+        return [*(await self._collect()), *(await self._renew())]
+
+    async def _collect(self) -> list[str]:
+        try:
+            return await self._bus.collect(self._process)
+        except Unavailable:
+            return []
+
+    async def _renew(self) -> list[str]:
+        try:
+            return await self._turns.renew(self._process, LEASE_S)
+        except ServiceError:
+            _log.warning("lease not renewed: the database is away")
+            return []
+
+    # ---- other replicas' turns ------------------------------------------------------------------
+
+    async def follow(self, caller: Caller, row: TurnRow, tasks: asyncio.TaskGroup) -> Mirror:
+        """The log of a turn that runs, or ran, elsewhere. Raises Unavailable.
+
+        Give it back with `release`.
+        """
+        key = (row.turn_id, row.attempt)
+        mirror = self._mirrors.get(key)
+        if mirror is None:
+            mirror = Mirror(self._parts, caller, row)
+            self._mirrors[key] = mirror
+        mirror.readers += 1
+        try:
+            await mirror.load()
+        except BaseException:
+            self.release(mirror)
+            raise
+        if mirror.task is None and not mirror.log.ended and not row.state.ended:
+            mirror.task = tasks.create_task(mirror.follow(), name=f"mirror {row.turn_id}")
+        return mirror
+
+    def release(self, mirror: Mirror) -> None:
+        """A reader has gone; the last one ends the following."""
+        mirror.readers -= 1
+        if mirror.readers > 0:
+            return
+        self._mirrors = {key: one for key, one in self._mirrors.items() if one is not mirror}
+        if mirror.task is not None:
+            mirror.task.cancel()
+
+    async def ask_to_stop(self, caller: Caller, row: TurnRow) -> None:
+        """Ask the replica that runs a turn to stop it."""
+        await self._turns.request_cancel(caller, row.turn_id)
+        try:
+            await self._bus.post(process_of(row.runner), row.turn_id, LETTER_S)
+        except Unavailable:
+            return  # the runner reads SQL with its next renewal

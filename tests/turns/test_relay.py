@@ -1,0 +1,185 @@
+"""Logs copied to the bus and followed on another replica."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from enhanced_prompt_service.bus import MemoryBus
+from enhanced_prompt_service.domain.bus import LogEntry
+from enhanced_prompt_service.domain.errors import Reason, Unavailable
+from enhanced_prompt_service.domain.turns import Failed, FrameKind, TextDelta, TurnError
+from enhanced_prompt_service.turns import Cursor, TakenFrame, TurnLog
+from enhanced_prompt_service.turns.mirror import Mirror, MirrorParts
+from enhanced_prompt_service.turns.relay import relay
+from tests.turns.fakes import CALLER, NOW, MemoryTurnStore, encode
+from tests.turns.test_log import STARTED, closing, drain
+
+
+class FlakyBus(MemoryBus):
+    """A bus that a test takes away."""
+
+    shared = True
+
+    def __init__(self) -> None:
+        super().__init__(time.monotonic)
+        self.away = False
+        self.refused = asyncio.Event()
+        self.appends = 0
+
+    async def append(self, turn_id: str, attempt: int, entries: Any) -> None:
+        if self.away:
+            self.refused.set()
+            raise Unavailable("away", reason=Reason.BUS_UNAVAILABLE)
+        self.appends += 1
+        await asyncio.sleep(0)
+        await super().append(turn_id, attempt, entries)
+
+    def lose_memory(self) -> None:
+        self._logs.clear()
+        self._log_ends.clear()
+
+
+async def read_all(cursor: Cursor) -> list[TakenFrame]:
+    return [frame async for frame in cursor]
+
+
+async def test_readers_get_frames_only_once_the_bus_has_them() -> None:
+    bus = FlakyBus()
+    log = TurnLog("t", 1, encode, gated=True)
+    reader = log.cursor()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1))
+        log.append(STARTED)
+        for word in ("a", "b", "c"):
+            log.text(word)
+            frame = await reader.take()
+            assert frame is not None
+            assert len(await bus.read("t", 1, after=0)) >= frame.sequence
+        log.append(closing())
+        rest = await read_all(reader)
+    assert rest[-1].closing
+    copied = await bus.read("t", 1, after=0)
+    assert [one.sequence for one in copied] == list(range(1, log.last_sequence + 1))
+
+
+async def test_while_the_bus_is_away_readers_go_on_and_all_is_copied_when_it_is_back() -> None:
+    bus = FlakyBus()
+    log = TurnLog("t", 1, encode, gated=True)
+    reader = log.cursor()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=60))
+        log.append(STARTED)
+        assert await reader.take() is not None
+        bus.away = True
+        log.text("unaccepted")
+        frame = await reader.take()
+        assert frame is not None
+        assert frame.payload == TextDelta("unaccepted")
+        bus.lose_memory()
+        log.append(closing())
+        assert (await read_all(reader))[-1].closing
+        bus.away = False
+    copied = await bus.read("t", 1, after=0)
+    assert [one.sequence for one in copied] == [1, 2, 3]
+
+
+async def test_a_bus_that_stays_away_does_not_hold_an_ended_turn_for_ever() -> None:
+    bus = FlakyBus()
+    bus.away = True
+    log = TurnLog("t", 1, encode, gated=True)
+    log.append(closing())
+    await relay(log, bus, keep_s=60, give_up_s=0.0)
+    assert bus.refused.is_set()
+    assert (await read_all(log.cursor()))[-1].closing
+
+
+# ---- mirrors ------------------------------------------------------------------------------------
+
+
+class Watched(MemoryTurnStore):
+    """A store whose runners a test kills."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead = False
+
+    async def runner_alive(self, runner: str) -> bool:
+        return not self.dead
+
+
+async def a_mirror(bus: MemoryBus) -> tuple[Mirror, Watched]:
+    store = Watched()
+    row = await store.begin(
+        CALLER,
+        turn_id="t",
+        conversation_id="c",
+        message_id="m",
+        request_id="r",
+        request_hash="h",
+        query="q",
+        runner="other/t",
+        now=NOW,
+    )
+    failed = Failed(TurnError("TURN_FAILED", "failed", retryable=False))
+    parts = MirrorParts(bus, store, encode, lambda encoded: failed)
+    return Mirror(parts, CALLER, row), store
+
+
+async def test_a_mirror_shows_the_same_frames_as_the_log_itself() -> None:
+    bus = FlakyBus()
+    log = TurnLog("t", 1, encode, gated=True)
+    mirror, _ = await a_mirror(bus)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1))
+        tasks.create_task(mirror.follow())
+        near, far = tasks.create_task(read_all(log.cursor())), read_all(mirror.log.cursor())
+        log.append(STARTED)
+        for word in ("a", "b", "c"):
+            log.text(word)
+            await asyncio.sleep(0)
+        log.append(closing())
+        seen_far = await far
+    seen_near = near.result()
+    place = [(f.kind, f.sequence, f.previous_sequence, f.encoded) for f in seen_near]
+    assert [(f.kind, f.sequence, f.previous_sequence, f.encoded) for f in seen_far] == place
+
+
+async def test_views_of_a_mirror_leave_out_what_they_leave_out_of_a_log() -> None:
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(1, "started", b"s"), LogEntry(2, "thinking", b"t")])
+    mirror, _ = await a_mirror(bus)
+    await mirror.load()
+    assert [f.kind for f in drain(mirror.log.cursor(frozenset({FrameKind.STARTED})))] == [
+        FrameKind.STARTED
+    ]
+
+
+async def test_a_lost_runner_closes_the_readers_of_its_mirrors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("enhanced_prompt_service.turns.mirror.LOOK_S", 0.01)
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(1, "started", b"s")])
+    mirror, store = await a_mirror(bus)
+    store.dead = True
+    await mirror.follow()
+    frames = await read_all(mirror.log.cursor())
+    assert [f.sequence for f in frames] == [1, 0]
+    failed = frames[-1].payload
+    assert isinstance(failed, Failed)
+    assert failed.error.reason == Reason.RUNNER_LOST
+    assert failed.error.retryable
+
+
+async def test_a_gap_in_the_bus_is_said_and_never_shown_as_a_whole() -> None:
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(3, "text_delta", b"x")])
+    mirror, _ = await a_mirror(bus)
+    await mirror.follow()
+    [failed] = await read_all(mirror.log.cursor())
+    assert isinstance(failed.payload, Failed)
+    assert failed.payload.error.reason == Reason.BUS_UNAVAILABLE
