@@ -18,7 +18,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +29,7 @@ from .config import Settings
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.errors import Reason
 from .domain.identity import Caller
+from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warmer
 from .home import Home
@@ -122,6 +123,7 @@ async def create_app(
         server = _server(settings, stores, turns, warmer, real_clock, site_clock)
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
+        await stack.enter_async_context(_keeping(settings, stores, turns, real_clock, site_clock))
         await warmer.prewarm(Caller(), wait=True)
         await server.ready()
         yield App(
@@ -239,6 +241,38 @@ def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
     )
 
 
+@asynccontextmanager
+async def _keeping(
+    settings: Settings, stores: Stores, turns: Turns, real_clock: Clock, site_clock: Clock
+) -> AsyncGenerator[None]:
+    """Deletes what is too old, as long as the block lasts."""
+
+    def kept(seconds: float | None) -> timedelta | None:
+        return None if seconds is None else timedelta(seconds=seconds)
+
+    def report(outcome: Removed | Exception) -> None:
+        if isinstance(outcome, Exception):
+            _log.error("retention failed", exc_info=outcome)
+        else:
+            _log.info("retention", conversations=outcome.conversations, events=outcome.events)
+
+    keeper = Keeper(
+        stores.retention,
+        Retention(kept(settings.retention_conversations_s), kept(settings.retention_events_s)),
+        now=real_clock.now,
+        site_now=site_clock.now,
+        sleep=asyncio.sleep,
+        forget=turns.forget,
+        report=report,
+    )
+    task = asyncio.create_task(keeper.run(), name="retention")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
 def _server(
     settings: Settings,
     stores: Stores,
@@ -258,7 +292,12 @@ def _server(
         "PromptService": PromptService(
             turns, warmer, now=real_clock.now, heartbeat_s=settings.heartbeat_s
         ),
-        "HistoryService": HistoryService(stores.conversations, now=real_clock.now),
+        "HistoryService": HistoryService(
+            stores.conversations,
+            now=real_clock.now,
+            forget=turns.forget,
+            heartbeat_s=settings.heartbeat_s,
+        ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
     }

@@ -91,6 +91,18 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest message accepted."
     )
+    retention_conversations_s: float | None = Field(
+        None,
+        ge=3600,
+        le=3_155_760_000,
+        description="Conversations without activity for so long are deleted. Empty: never.",
+    )
+    retention_events_s: float | None = Field(
+        None,
+        ge=3600,
+        le=3_155_760_000,
+        description="Events that began so long ago are deleted, by the site clock. Empty: never.",
+    )
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."
     )

@@ -26,6 +26,7 @@ from enhanced_prompt_service.domain.answers import (
     ResponseType,
 )
 from enhanced_prompt_service.domain.clock import FixedClock
+from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.warming import Warmer
 from enhanced_prompt_service.rpc.frames import encode
 from enhanced_prompt_service.rpc.server import RpcOptions, RpcServer
@@ -98,7 +99,11 @@ class Stack:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, heartbeat_s: float = 60.0, options: RpcOptions | None = None
+    folder: Path,
+    *,
+    heartbeat_s: float = 60.0,
+    options: RpcOptions | None = None,
+    may_audit: Callable[[Caller], bool] = lambda _: False,
 ) -> AsyncIterator[Stack]:
     """A whole stack on a database of its own."""
     log, agent, clock = Log(), Playing(), FixedClock(NOW)
@@ -140,7 +145,12 @@ async def running(
                     "PromptService": PromptService(
                         turns, warmer, now=clock.now, heartbeat_s=heartbeat_s
                     ),
-                    "HistoryService": HistoryService(stores.conversations, now=clock.now),
+                    "HistoryService": HistoryService(
+                        stores.conversations,
+                        now=clock.now,
+                        forget=turns.forget,
+                        may_audit=may_audit,
+                    ),
                     "EventService": EventService(
                         stores.events, stores.catalogue, site_now=clock.now
                     ),

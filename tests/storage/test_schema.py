@@ -13,16 +13,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from enhanced_prompt_service.domain.events import Selection
 from enhanced_prompt_service.domain.identity import Caller
-from enhanced_prompt_service.storage import Database, migrate, open_stores
+from enhanced_prompt_service.domain.turns import TurnState
+from enhanced_prompt_service.storage import Database, Stores, migrate, open_stores
 from enhanced_prompt_service.storage.session import Session
-from enhanced_prompt_service.storage.tables import metadata, secrets
+from enhanced_prompt_service.storage.tables import (
+    message_text,
+    messages,
+    metadata,
+    secrets,
+    turn_names,
+    turns,
+)
 from tests.support.postgres import PostgresServer
 
-from .makers import ME, event
+from .makers import ME, at, begin, event, response
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -51,7 +59,7 @@ async def test_migrations_make_the_tables_that_the_code_speaks_of(database: Data
             opts={
                 "compare_type": True,
                 "include_object": lambda _o, name, kind, *_: (
-                    kind != "table" or not str(name).startswith("event_text")
+                    kind != "table" or not str(name).startswith(("event_text", "message_text"))
                 ),
             },
         )
@@ -74,6 +82,55 @@ async def test_a_new_database_is_migrated_once_however_many_processes_start(
     finally:
         for one in databases:
             await one.close()
+
+
+async def test_turns_of_earlier_tables_come_into_the_history(stores: Stores) -> None:
+    """The third migration fills its tables as turns that end after it do."""
+    turn = await begin(stores, "t1", query="how many caf\u00e9s \x00 \ud800?")
+    await stores.turns.finish(
+        ME,
+        turn_id="t1",
+        attempt=1,
+        state=TurnState.COMPLETED,
+        now=at(1),
+        response=response(turn, "3 people walked."),
+    )
+    await begin(stores, "t2", conversation_id="other")
+
+    def kept(session: Session) -> list[object]:
+        columns = (turns.c.response_type, turns.c.confidence, turns.c.processing_ms)
+        rows = session.execute(
+            select(turns.c.turn_id, *columns, turns.c.evidence_count).order_by(turns.c.turn_id)
+        ).all()
+        names = session.execute(select(turn_names).order_by(*turn_names.c)).all()
+        said = session.execute(
+            select(messages.c.turn_id, messages.c.role, messages.c.written_us, message_text.c.words)
+            .join_from(messages, message_text, messages.c.id == message_text.c.rowid)
+            .order_by(messages.c.role)
+        ).all()
+        return [[*map(tuple, part)] for part in (rows, names, said)]
+
+    def back(session: Session) -> None:
+        # In the migration's own words: what it made goes, the rows stay.
+        for name in ("messages", "message_text", "turn_names"):
+            session.execute(text(f"DROP TABLE {name}"))
+        for name in ("deleted_conversations", "deleted_requests"):
+            session.execute(text(f"DROP TABLE {name}"))
+        for name in (
+            *("turns_ended", "turns_tenant_ended"),
+            *("conversations_order", "conversations_age"),
+        ):
+            session.execute(text(f"DROP INDEX {name}"))
+        for name in ("response_type", "confidence", "processing_ms", "evidence_count"):
+            session.execute(text(f"ALTER TABLE turns DROP COLUMN {name}"))
+        session.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+
+    before = await stores.database.read(kept)
+    assert len(before) == 3
+    assert all(before)
+    await stores.database.write(back)
+    await stores.database.migrate()
+    assert await stores.database.read(kept) == before
 
 
 async def test_migrating_again_keeps_everything(database_url: str) -> None:

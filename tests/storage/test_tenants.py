@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from enhanced_prompt_service.domain.analytics import Bucket, PromptTotals
 from enhanced_prompt_service.domain.catalogue import Site
+from enhanced_prompt_service.domain.conversations import ExportFilter, MessageSearch, ResponseFilter
 from enhanced_prompt_service.domain.errors import NotFound
 from enhanced_prompt_service.domain.events import GroupBy, Ingested, Order, Selection, Totals
 from enhanced_prompt_service.domain.identity import Caller
@@ -31,6 +34,13 @@ Ask = Callable[[Stores, Caller], Awaitable[object]]
 
 def _text() -> Selection:
     return Selection(text="truck")
+
+
+async def _sums(stores: Stores, caller: Caller) -> PromptTotals:
+    found = await stores.conversations.prompt_analytics(
+        caller, Interval(at(0), at(60)), Bucket.HOUR, ZoneInfo("UTC")
+    )
+    return found.totals
 
 
 READS: dict[str, tuple[Ask, object]] = {
@@ -74,6 +84,23 @@ READS: dict[str, tuple[Ask, object]] = {
         lambda s, c: s.conversations.list_conversations(c),
         Page(()),
     ),
+    "ConversationStore.list_messages": (
+        lambda s, c: s.conversations.list_messages(c, "talk"),
+        NotFound,
+    ),
+    "ConversationStore.search_messages": (
+        lambda s, c: s.conversations.search_messages(c, MessageSearch("people")),
+        Page(()),
+    ),
+    "ConversationStore.list_responses": (
+        lambda s, c: s.conversations.list_responses(c, ResponseFilter()),
+        Page(()),
+    ),
+    "ConversationStore.next_exported": (
+        lambda s, c: s.conversations.next_exported(c, ExportFilter()),
+        None,
+    ),
+    "ConversationStore.prompt_analytics": (_sums, PromptTotals()),
     "ConversationStore.recent_turns": (
         lambda s, c: s.conversations.recent_turns(c, "talk", 5),
         [],
@@ -86,6 +113,7 @@ WRITES = {
     "CatalogueStore.catalogue",
     "TurnStore.begin",
     "TurnStore.finish",
+    "ConversationStore.delete_conversation",  # its own tests
     "TurnStore.fail_orphans",  # the host's, of all tenants
     "TurnStore.renew",  # processes', of no tenant
     "TurnStore.release",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
@@ -12,6 +14,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
 from . import _methods as methods
+from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
 from ._methods import Method, RequestT, ResponseT
@@ -20,27 +23,41 @@ from ._pages import next_page
 from ._requests import (
     AnswerOptions,
     AskOptions,
+    BucketName,
     EventQuery,
     GroupByName,
     OrderName,
+    ResponseTypeName,
+    RoleName,
     answer_request,
     ask_request,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
     list_events_request,
+    list_prompt_responses_request,
+    prompt_analytics_request,
+    search_messages_request,
+    time_range,
 )
 from ._sync import SyncTransport
 from ._turn import TurnFlow
 from ._turn_stream import TurnStream
-from .errors import CallCancelled
+from .errors import CallCancelled, EnhancedPromptError
 from .v1.answers_pb2 import PromptResponse
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse, GetEventRequest
 from .v1.events_pb2 import Coverage, Event
 from .v1.history_service_pb2 import (
+    ConversationMessage,
     ConversationSummary,
+    DeleteConversationRequest,
+    ExportConversationsRequest,
+    ExportConversationsResponse,
     GetConversationRequest,
     GetConversationResponse,
+    GetPromptAnalyticsResponse,
+    ListMessagesRequest,
+    MessageMatch,
 )
 from .v1.prompt_service_pb2 import PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
@@ -156,6 +173,122 @@ class Client:
             list_conversations_request(active_since, active_until, page_size),
             lambda page: page.conversations,
         )
+
+    def list_messages(
+        self, conversation_id: str, *, newest_first: bool = False, page_size: int = 0
+    ) -> Iterator[ConversationMessage]:
+        """All messages of a conversation, oldest first by default, fetched a page at a time.
+
+        Raises ConversationNotFound.
+        """
+        return self._pages(
+            methods.LIST_MESSAGES,
+            ListMessagesRequest(
+                conversation_id=conversation_id, newest_first=newest_first, page_size=page_size
+            ),
+            lambda page: page.messages,
+        )
+
+    def search_messages(
+        self,
+        query: str,
+        *,
+        conversation_id: str = "",
+        role: RoleName | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = 0,
+    ) -> Iterator[MessageMatch]:
+        """Messages with every word of the query, stemmed, best match first, a page at a time."""
+        return self._pages(
+            methods.SEARCH_MESSAGES,
+            search_messages_request(query, conversation_id, role, since, until, page_size),
+            lambda page: page.matches,
+        )
+
+    def list_prompt_responses(
+        self,
+        *,
+        conversation_id: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        response_type: ResponseTypeName | None = None,
+        page_size: int = 0,
+    ) -> Iterator[PromptResponse]:
+        """All stored answers that ended in a range of time, newest first, a page at a time."""
+        return self._pages(
+            methods.LIST_PROMPT_RESPONSES,
+            list_prompt_responses_request(conversation_id, since, until, response_type, page_size),
+            lambda page: page.responses,
+        )
+
+    def get_prompt_analytics(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        bucket: BucketName | None = None,
+        time_zone: str = "",
+        whole_tenant: bool = False,
+    ) -> GetPromptAnalyticsResponse:
+        """Totals, averages and a series of a period, beside those of the one before it.
+
+        Default: the last 24 hours. `time_zone` is the IANA zone that hours and days are cut in.
+        """
+        return self._unary(
+            methods.GET_PROMPT_ANALYTICS,
+            prompt_analytics_request(since, until, bucket, time_zone, whole_tenant),
+        )
+
+    def delete_conversation(self, conversation_id: str) -> int:
+        """Delete a conversation for good; returns how many turns it had.
+
+        A turn of it that still runs is stopped and stores nothing. Raises ConversationNotFound.
+        """
+        deleted = self._unary(
+            methods.DELETE_CONVERSATION, DeleteConversationRequest(conversation_id=conversation_id)
+        )
+        return deleted.deleted_turns
+
+    def export_conversations(
+        self,
+        *,
+        resume_token: str = "",
+        active_since: datetime | None = None,
+        active_until: datetime | None = None,
+        include_responses: bool = False,
+        whole_tenant: bool = False,
+    ) -> Iterator[ExportConversationsResponse]:
+        """Whole conversations in order of last activity, oldest first, each as `exported`.
+
+        Each message has the `resume_token` behind it: kept with what was done with the message, it
+        lets a later call go on there. Cuts are survived as `options.retry` says. One that goes on
+        during the export comes again. Raises StreamCut where it can't be brought to its end.
+        """
+        flow = ExportFlow(
+            ExportConversationsRequest(
+                resume_token=resume_token,
+                active_range=time_range(active_since, active_until),
+                include_responses=include_responses,
+                whole_tenant=whole_tenant,
+            ),
+            self.options.retry,
+        )
+        while not flow.done:
+            failure: EnhancedPromptError | None = None
+            try:
+                with closing(
+                    self._transport.stream(
+                        methods.EXPORT_CONVERSATIONS, flow.request, deadline=None
+                    )
+                ) as stream:
+                    for message in stream:
+                        if flow.take(message):
+                            yield message
+            except EnhancedPromptError as error:
+                failure = error
+            if not flow.done:
+                time.sleep(flow.wait(failure))
 
     # ---- events ---------------------------------------------------------------------------------
 

@@ -57,6 +57,32 @@ LIST_CONVERSATIONS: Final = Method(
     history.ListConversationsRequest,
     history.ListConversationsResponse,
 )
+LIST_MESSAGES: Final = Method(
+    _history("ListMessages"), history.ListMessagesRequest, history.ListMessagesResponse
+)
+SEARCH_MESSAGES: Final = Method(
+    _history("SearchMessages"), history.SearchMessagesRequest, history.SearchMessagesResponse
+)
+GET_PROMPT_ANALYTICS: Final = Method(
+    _history("GetPromptAnalytics"),
+    history.GetPromptAnalyticsRequest,
+    history.GetPromptAnalyticsResponse,
+)
+DELETE_CONVERSATION: Final = Method(
+    _history("DeleteConversation"),
+    history.DeleteConversationRequest,
+    history.DeleteConversationResponse,
+)
+EXPORT_CONVERSATIONS: Final = Method(
+    _history("ExportConversations"),
+    history.ExportConversationsRequest,
+    history.ExportConversationsResponse,
+)
+LIST_PROMPT_RESPONSES: Final = Method(
+    _history("ListPromptResponses"),
+    history.ListPromptResponsesRequest,
+    history.ListPromptResponsesResponse,
+)
 
 INGEST_EVENTS: Final = Method(
     _events("IngestEvents"), events.IngestEventsRequest, events.IngestEventsResponse

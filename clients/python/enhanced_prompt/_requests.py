@@ -8,10 +8,18 @@ from typing import Literal, TypedDict
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from .v1.answers_pb2 import ResponseType
 from .v1.common_pb2 import TimeRange
 from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
 from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
-from .v1.history_service_pb2 import ListConversationsRequest
+from .v1.history_service_pb2 import (
+    AnalyticsBucket,
+    GetPromptAnalyticsRequest,
+    ListConversationsRequest,
+    ListPromptResponsesRequest,
+    MessageRole,
+    SearchMessagesRequest,
+)
 from .v1.prompt_service_pb2 import AnswerRequest, AskRequest
 from .v1.turns_pb2 import Detail, FrameKind, OnDisconnect, QuestionFilter
 
@@ -31,6 +39,9 @@ FrameKindName = Literal[
     "failed",
     "cancelled",
 ]
+ResponseTypeName = Literal["answer", "clarification", "proactive_insight"]
+BucketName = Literal["hour", "day", "week"]
+RoleName = Literal["user", "assistant"]
 OrderName = Literal["oldest", "newest", "longest", "best_match"]
 GroupByName = Literal[
     "camera",
@@ -225,6 +236,57 @@ def list_conversations_request(
     """The first page of ListConversations."""
     return ListConversationsRequest(
         active_range=time_range(active_since, active_until), page_size=page_size
+    )
+
+
+def list_prompt_responses_request(
+    conversation_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    response_type: ResponseTypeName | None,
+    page_size: int,
+) -> ListPromptResponsesRequest:
+    """The first page of ListPromptResponses."""
+    name = response_type or "unspecified"
+    return ListPromptResponsesRequest(
+        conversation_id=conversation_id,
+        time_range=time_range(since, until),
+        response_type=ResponseType.Value(f"RESPONSE_TYPE_{name.upper()}"),
+        page_size=page_size,
+    )
+
+
+def search_messages_request(
+    query: str,
+    conversation_id: str,
+    role: RoleName | None,
+    since: datetime | None,
+    until: datetime | None,
+    page_size: int,
+) -> SearchMessagesRequest:
+    """The first page of SearchMessages."""
+    return SearchMessagesRequest(
+        query=query,
+        conversation_id=conversation_id,
+        role=MessageRole.Value(f"MESSAGE_ROLE_{(role or 'unspecified').upper()}"),
+        time_range=time_range(since, until),
+        page_size=page_size,
+    )
+
+
+def prompt_analytics_request(
+    since: datetime | None,
+    until: datetime | None,
+    bucket: BucketName | None,
+    time_zone: str,
+    whole_tenant: bool,
+) -> GetPromptAnalyticsRequest:
+    """GetPromptAnalytics."""
+    return GetPromptAnalyticsRequest(
+        time_range=time_range(since, until),
+        bucket=AnalyticsBucket.Value(f"ANALYTICS_BUCKET_{(bucket or 'unspecified').upper()}"),
+        time_zone=time_zone,
+        whole_tenant=whole_tenant,
     )
 
 

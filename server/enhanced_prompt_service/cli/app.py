@@ -9,7 +9,8 @@ import typer
 from enhanced_prompt import __version__
 
 from .asking import ask
-from .browsing import cameras, events, health, history
+from .browsing import cameras, events, health
+from .history import history
 from .importing import import_
 from .serving import serve
 from .simulating import simulate
@@ -43,7 +44,7 @@ def options(
 app.command()(ask)
 app.command()(cameras)
 app.command()(events)
-app.command()(history)
+app.add_typer(history, name="history")
 app.command()(health)
 app.command(name="import")(import_)
 app.command()(simulate)

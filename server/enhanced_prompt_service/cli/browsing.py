@@ -1,10 +1,10 @@
-"""`eps cameras`, `events`, `history`, `health`: what the service holds, and how it is."""
+"""`eps cameras`, `events`, `health`: what the service holds, and how it is."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, TypeVar, get_args
@@ -21,7 +21,6 @@ from enhanced_prompt.v1.events_pb2 import (
     COVERAGE_STATE_OFFLINE,
     COVERAGE_STATE_RECORDING,
 )
-from enhanced_prompt.v1.history_service_pb2 import MESSAGE_ROLE_USER, ConversationMessage
 
 from . import terminal
 from .moments import parse_moment, parse_zone
@@ -192,43 +191,6 @@ def events(
         _show(found, "no events match")
 
 
-def history(
-    conversation: Annotated[
-        str, typer.Argument(help="The conversation to show. Without it: list them.")
-    ] = "",
-    server: ServerOption = None,
-    output: OutputOption = Output.TEXT,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, help="How many to list; 0 for all.")
-    ] = 20,
-    time_zone: ZoneOption = "",
-) -> None:
-    """List conversations, or show one."""
-    zone = parse_zone(time_zone)
-    with connected(server) as client:
-        if conversation:
-            _conversation(client, conversation, output, zone)
-            return
-        listed = client.list_conversations(page_size=min(limit or 500, 500))
-        shown = islice(listed, limit) if limit else listed
-        if output is Output.JSON:
-            _json(shown)
-            return
-        found = terminal.table(
-            f"last activity ({terminal.zone_name(zone)})", "conversation", "turns", "began with",
-            right=("turns",),
-        )  # fmt: skip
-        for one in shown:
-            terminal.row(
-                found,
-                terminal.moment(one.last_activity, zone),
-                one.conversation_id,
-                one.turns,
-                one.title,
-            )
-        _show(found, "no conversations yet: ask something with `eps ask`")
-
-
 def health(
     server: ServerOption = None,
     output: OutputOption = Output.TEXT,
@@ -261,28 +223,6 @@ def _service(client: Client, name: str) -> HealthStatus:
         return client.health(name)
     except NotFound:
         return HealthStatus.SERVICE_UNKNOWN
-
-
-def _conversation(client: Client, conversation: str, output: Output, zone: tzinfo | None) -> None:
-    answer = client.get_conversation(conversation, include_responses=output is Output.JSON)
-    if output is Output.JSON:
-        terminal.raw(terminal.json_line(answer))
-        return
-    found = answer.conversation
-    for message in found.messages:
-        _message(message, zone)
-    terminal.note(
-        f"{found.user_queries} questions, {found.ai_responses} answers"
-        + (f" · running: {found.running_turn_id}" if found.running_turn_id else "")
-    )
-
-
-def _message(message: ConversationMessage, zone: tzinfo | None) -> None:
-    at = terminal.moment(message.timestamp, zone)
-    if message.role == MESSAGE_ROLE_USER:
-        terminal.line(f"{at}  {message.content}", style="bold")
-    else:
-        terminal.line(f"{message.content}\n")
 
 
 def _count(client: Client, query: EventQuery, by: list[str], limit: int, output: Output) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from .answers import JsonValue, PromptResponse
+from .answers import Answer, JsonValue, PromptResponse, ResponseType
+from .times import Interval
 
 
 class Role(StrEnum):
@@ -19,7 +20,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation, with what its turn stored beside it."""
+    """One message of a conversation, with what its turn stored beside it.
+
+    `message_id` is an answer's own; a question's is the request_id it came with, perhaps "".
+    """
 
     role: Role
     content: str
@@ -27,6 +31,7 @@ class Message:
     turn_id: str = ""
     conversation_turn: int = 0
     metadata: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,82 @@ class ConversationSummary:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation with its stored turns, oldest first: the seeds' HistoryRetrievalPayload."""
+    """A conversation with its stored turns, oldest first: the seeds' HistoryRetrievalPayload.
+
+    `running_turn_id` is the turn that runs now, "" where none does.
+    """
 
     summary: ConversationSummary
     messages: tuple[Message, ...]
     responses: tuple[PromptResponse, ...]
+    running_turn_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFilter:
+    """Which stored responses are meant; empty fields narrow nothing. Times are when they ended."""
+
+    conversation_id: str = ""
+    time_range: Interval | None = None
+    response_type: ResponseType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSearch:
+    """Words to find in messages, all of them; empty fields narrow nothing."""
+
+    text: str
+    conversation_id: str = ""
+    role: Role | None = None
+    time_range: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMatch:
+    """A message that was found.
+
+    `highlights` are the matching words in its content, in order: code points, half-open. `score`
+    is larger where the match is better, and comparable within one search only.
+    """
+
+    conversation: ConversationSummary
+    message: Message
+    highlights: tuple[tuple[int, int], ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion removed: how many turns, and their ids where this call did it."""
+
+    turns: int
+    turn_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFilter:
+    """Which conversations to export: the caller's own, or all users'; by their last activity."""
+
+    active_range: Interval | None = None
+    whole_tenant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One conversation of an export, whole, and the place behind it."""
+
+    conversation: Conversation
+    resume_token: str
+
+
+def cameras_of(answer: Answer) -> frozenset[str]:
+    """Ids of the cameras that a question or its evidence named."""
+    found = {*answer.interpretation.cameras, *(one.camera_id for one in answer.evidence)}
+    return frozenset(one for one in found if one)
+
+
+def topics_of(answer: Answer) -> frozenset[str]:
+    """What an answer was about: its question type, and the event types and labels asked for."""
+    read = answer.interpretation
+    found = {read.question_type.value, *read.event_types, *read.labels}
+    return frozenset(one for one in found if one)

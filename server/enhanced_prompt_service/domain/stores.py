@@ -12,10 +12,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
+from .analytics import Bucket, PromptAnalytics
 from .answers import PromptResponse, Usage
 from .catalogue import Catalogue, Site
-from .conversations import Conversation, ConversationSummary
+from .conversations import (
+    Conversation,
+    ConversationSummary,
+    Deleted,
+    Exported,
+    ExportFilter,
+    Message,
+    MessageMatch,
+    MessageSearch,
+    ResponseFilter,
+)
 from .events import (
     Coverage,
     Event,
@@ -209,6 +221,7 @@ class TurnStore(Protocol):
         RUNNING under a new attempt and runner where the hash is the same. Raises Conflict:
         REQUEST_ID_REUSED when the hash differs (metadata turn_id),
         TURN_IN_PROGRESS when the conversation has another running turn (metadata turn_id).
+        Raises NotFound (CONVERSATION_NOT_FOUND) for a request of a conversation that was deleted.
         """
         ...
 
@@ -280,4 +293,66 @@ class ConversationStore(Protocol):
         self, caller: Caller, conversation_id: str, limit: int
     ) -> list[PromptResponse]:
         """The last completed turns, oldest first: what a follow-up question refers to."""
+        ...
+
+    async def list_messages(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        *,
+        newest_first: bool = False,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Message]:
+        """Messages of one conversation, by turn. Raises NotFound (CONVERSATION_NOT_FOUND)."""
+        ...
+
+    async def list_responses(
+        self,
+        caller: Caller,
+        chosen: ResponseFilter,
+        *,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[PromptResponse]:
+        """Stored responses, those of cancelled turns included, newest end first."""
+        ...
+
+    async def search_messages(
+        self, caller: Caller, asked: MessageSearch, *, page_size: int = 50, page_token: str = ""
+    ) -> Page[MessageMatch]:
+        """Messages with every word asked for, best match first, then newest."""
+        ...
+
+    async def delete_conversation(
+        self, caller: Caller, conversation_id: str, now: datetime
+    ) -> Deleted:
+        """Delete a conversation with all that hangs on it. `now` is real time.
+
+        A turn of it that still runs finds no row to close: it stores nothing. For 24 hours its
+        requests raise NotFound in `TurnStore.begin`, and deleting it again says the same. Raises
+        NotFound (CONVERSATION_NOT_FOUND).
+        """
+        ...
+
+    async def next_exported(
+        self, caller: Caller, chosen: ExportFilter, resume_token: str = ""
+    ) -> Exported | None:
+        """The conversation behind a place, in order of last activity, oldest first.
+
+        None where no more are. One that goes on meanwhile comes again, in its newest form. Raises
+        InvalidArgument (RESUME_TOKEN_INVALID) for a token of other arguments, or of nobody.
+        """
+        ...
+
+    async def prompt_analytics(
+        self,
+        caller: Caller,
+        period: Interval,
+        bucket: Bucket,
+        zone: ZoneInfo,
+        *,
+        whole_tenant: bool = False,
+    ) -> PromptAnalytics:
+        """Sums of the turns that ended in a period, and of those in the one before it."""
         ...

@@ -79,17 +79,18 @@ def matching_text(session: Session) -> ColumnElement[bool]:
     """The words of an event match the parameter `text`."""
     if session.sqlite:
         return literal_column("event_text").op("MATCH")(bindparam("text", None, Text()))
-    return event_text.c.words.op("@@")(_tsquery())
+    return event_text.c.words.op("@@")(tsquery_slot())
 
 
 def text_rank(session: Session) -> ColumnElement[float]:
     """How well they do, the lowest best."""
     if session.sqlite:
         return literal_column("bm25(event_text)")
-    return -func.ts_rank_cd(event_text.c.words, _tsquery())
+    return -func.ts_rank_cd(event_text.c.words, tsquery_slot())
 
 
-def _tsquery() -> ColumnElement[Any]:
+def tsquery_slot() -> ColumnElement[Any]:
+    """PostgreSQL's query of the parameter `text`."""
     return func.to_tsquery(literal_column("'english'::regconfig"), bindparam("text", None, Text()))
 
 

@@ -6,12 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from ..domain.analytics import Bucket, PromptAnalytics
 from ..domain.answers import PromptResponse, Usage
 from ..domain.catalogue import Catalogue, Site
-from ..domain.conversations import Conversation, ConversationSummary
+from ..domain.conversations import (
+    Conversation,
+    ConversationSummary,
+    Deleted,
+    Exported,
+    ExportFilter,
+    Message,
+    MessageMatch,
+    MessageSearch,
+    ResponseFilter,
+)
 from ..domain.events import (
     Coverage,
     Event,
@@ -24,6 +36,7 @@ from ..domain.events import (
     Totals,
 )
 from ..domain.identity import Caller
+from ..domain.retention import Removed, RetentionStore
 from ..domain.stores import (
     CatalogueStore,
     ConversationStore,
@@ -39,10 +52,16 @@ from . import (
     conversations,
     counting,
     coverage,
+    deletion,
     event_rows,
+    exporting,
     kinds,
     leases,
+    listing,
+    message_search,
     paging,
+    prompt_sums,
+    retention,
     tenancy,
     turns,
 )
@@ -386,6 +405,114 @@ class SqlConversationStore:
             lambda session: conversations.recent(session, caller, conversation_id, limit)
         )
 
+    async def list_messages(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        *,
+        newest_first: bool = False,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[Message]:
+        """Messages of one conversation, by turn. Raises NotFound (CONVERSATION_NOT_FOUND)."""
+        return await self._database.read(
+            lambda session: listing.messages(
+                session, caller, conversation_id, newest_first, page_size, page_token
+            )
+        )
+
+    async def list_responses(
+        self,
+        caller: Caller,
+        chosen: ResponseFilter,
+        *,
+        page_size: int = 50,
+        page_token: str = "",
+    ) -> Page[PromptResponse]:
+        """Stored responses, newest end first."""
+        return await self._database.read(
+            lambda session: listing.responses(session, caller, chosen, page_size, page_token)
+        )
+
+    async def search_messages(
+        self, caller: Caller, asked: MessageSearch, *, page_size: int = 50, page_token: str = ""
+    ) -> Page[MessageMatch]:
+        """Messages with every word asked for, best match first, then newest."""
+        return await self._database.read(
+            lambda session: message_search.search(session, caller, asked, page_size, page_token)
+        )
+
+    async def delete_conversation(
+        self, caller: Caller, conversation_id: str, now: datetime
+    ) -> Deleted:
+        """Delete a conversation with all that hangs on it."""
+        return await self._database.write(
+            lambda session: deletion.delete(session, caller, conversation_id, now)
+        )
+
+    async def next_exported(
+        self, caller: Caller, chosen: ExportFilter, resume_token: str = ""
+    ) -> Exported | None:
+        """The conversation behind a place, in order of last activity, oldest first."""
+        return await self._database.read(
+            lambda session: exporting.following(session, caller, chosen, resume_token)
+        )
+
+    async def prompt_analytics(
+        self,
+        caller: Caller,
+        period: Interval,
+        bucket: Bucket,
+        zone: ZoneInfo,
+        *,
+        whole_tenant: bool = False,
+    ) -> PromptAnalytics:
+        """Sums of the turns that ended in a period, and of those in the one before it."""
+        return await self._database.read(
+            lambda session: prompt_sums.analytics(
+                session, caller, period, bucket, zone, whole_tenant
+            )
+        )
+
+
+class SqlRetentionStore:
+    """`domain.retention.RetentionStore`."""
+
+    def __init__(self, database: Database, default_zone: str) -> None:
+        self._database = database
+        self._default_zone = default_zone
+
+    async def remove_old(
+        self,
+        *,
+        conversations_before: datetime | None,
+        events_before: datetime | None,
+        now: datetime,
+        most: int,
+    ) -> Removed:
+        """One bounded round: a transaction for each kind, and for each tenant's events."""
+        write = self._database.write
+        rounds = [await write(lambda session: retention.tombstones(session, now))]
+        if conversations_before is not None:
+            before = conversations_before
+            rounds.append(
+                await write(lambda session: retention.conversations(session, before, now, most))
+            )
+        if events_before is not None:
+            names = await self._database.read(retention.tenant_names)
+            rounds += [await write(self._events(one, events_before, most)) for one in names]
+        return Removed(
+            conversations=sum(one.conversations for one in rounds),
+            events=sum(one.events for one in rounds),
+            tombstones=sum(one.tombstones for one in rounds),
+            turn_ids=tuple(turn_id for one in rounds for turn_id in one.turn_ids),
+            more=any(one.more for one in rounds),
+        )
+
+    def _events(self, tenant: str, before: datetime, most: int) -> Callable[[Session], Removed]:
+        zone = self._default_zone
+        return lambda session: retention.of_tenant(session, tenant, zone, before, most)
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
@@ -396,6 +523,7 @@ class Stores:
     catalogue: CatalogueStore
     turns: TurnStore
     conversations: ConversationStore
+    retention: RetentionStore
 
 
 async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
@@ -412,6 +540,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlCatalogueStore(database, default_zone, events_store.memory),
         SqlTurnStore(database),
         SqlConversationStore(database),
+        SqlRetentionStore(database, default_zone),
     )
 
 

@@ -220,6 +220,14 @@ Index(
     conversations.c.last_activity_us,
     conversations.c.conversation_id,
 )
+Index(
+    "conversations_order",
+    conversations.c.tenant,
+    conversations.c.last_activity_us,
+    conversations.c.user_id,
+    conversations.c.conversation_id,
+)
+Index("conversations_age", conversations.c.last_activity_us)
 
 turns = Table(
     "turns",
@@ -245,6 +253,11 @@ turns = Table(
     Column("usage", Text),
     # When somebody asked to stop it; its runner looks with each renewal of its lease.
     Column("cancel_us", BigInteger),
+    # Of the response, where there is one: what lists and sums ask for without reading it.
+    Column("response_type", Str),
+    Column("confidence", Float(53)),
+    Column("processing_ms", BigInteger),
+    Column("evidence_count", BigInteger),
     PrimaryKeyConstraint("tenant", "turn_id"),
     UniqueConstraint(
         "tenant", "user_id", "conversation_id", "conversation_turn", name="turns_number"
@@ -260,6 +273,66 @@ Index(
     unique=True,
     sqlite_where=_running,
     postgresql_where=_running,
+)
+Index("turns_ended", turns.c.tenant, turns.c.user_id, turns.c.ended_us, turns.c.turn_id)
+Index("turns_tenant_ended", turns.c.tenant, turns.c.ended_us)
+
+# What a turn's response was about: cameras, and topics.
+turn_names = Table(
+    "turn_names",
+    metadata,
+    Column("tenant", Str, nullable=False),
+    Column("turn_id", Str, nullable=False),
+    Column("kind", Str, nullable=False),  # camera, topic
+    Column("name", Str, nullable=False),
+    PrimaryKeyConstraint("tenant", "turn_id", "kind", "name"),
+)
+
+# Two rows a turn that has a response; their texts stand in the turn. `id` is the text index's.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("conversation_id", Str, nullable=False),
+    Column("turn_id", Str, nullable=False),
+    Column("role", Str, nullable=False),
+    Column("written_us", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "turn_id", "role", name="messages_turn"),
+)
+Index(
+    "messages_conversation",
+    messages.c.tenant,
+    messages.c.user_id,
+    messages.c.conversation_id,
+)
+
+# Like `event_text`: read only through `messages`, and so through a tenant.
+message_text = table("message_text", column("rowid", BigInteger), column("words", Text))
+
+# Tombstones, kept as long as a request_id is: a question that is repeated after its conversation
+# was deleted must not bring it back.
+deleted_conversations = Table(
+    "deleted_conversations",
+    metadata,
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("conversation_id", Str, nullable=False),
+    Column("deleted_us", BigInteger, nullable=False),
+    Column("turns", BigInteger, nullable=False),  # how many were deleted with it
+    PrimaryKeyConstraint("tenant", "user_id", "conversation_id"),
+)
+
+deleted_requests = Table(
+    "deleted_requests",
+    metadata,
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("request_id", Str, nullable=False),
+    Column("conversation_id", Str, nullable=False),
+    Column("deleted_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "user_id", "request_id"),
 )
 
 # One row a process that shares turns with others: no row, no lease, and nobody to take over from.

@@ -21,7 +21,7 @@ from ..domain.answers import PromptResponse, Usage
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
-from . import codec, dialects, leases
+from . import codec, deletion, dialects, history_index, leases
 from .failures import RunAgain
 from .instants import from_us, to_us
 from .session import Session
@@ -33,6 +33,10 @@ KEPT = timedelta(hours=24)
 _TITLE = 80  # characters of the first question
 
 _RUNNING = TurnState.RUNNING.value
+_CLOSED = (
+    *("state", "ended_us", "response", "error", "usage"),
+    *("response_type", "confidence", "processing_ms", "evidence_count"),
+)
 _RUNNER_LOST = TurnError(
     Reason.RUNNER_LOST, "the process that ran this turn is gone", retryable=True
 )
@@ -58,6 +62,7 @@ def begin(
         known = _known_request(session, caller, request_id, now)
         if known is not None:
             return _join(session, caller, known, request_hash, runner, now)
+        deletion.refuse_deleted(session, caller, request_id, now)
     number = _next_number(session, caller, conversation_id, query, now)
     row = TurnRow(
         turn_id=turn_id,
@@ -302,12 +307,19 @@ def finish(
         "response": None if response is None else codec.dump_response(response),
         "error": None if error is None else codec.dump_error(error),
         "usage": None if usage is None else codec.dump_usage(usage),
+        "response_type": None if response is None else response.answer.response_type.value,
+        "confidence": None if response is None else response.answer.confidence_score,
+        "processing_ms": None if response is None else response.processing_time_ms,
+        "evidence_count": None if response is None else len(response.answer.evidence),
     }
     _lock_conversation(session, caller, turn_id)
-    closed = session.run("close turn", _closing, values).scalar_one_or_none()
+    closed = session.run("close turn", _closing, values).one_or_none()
     if closed is None:
         return False
-    _count_closed(session, caller, closed, now, stored=response is not None)
+    conversation_id, created_us = closed
+    if response is not None:
+        history_index.add(session, caller, conversation_id, turn_id, created_us, response)
+    _count_closed(session, caller, conversation_id, now, stored=response is not None)
     return True
 
 
@@ -321,13 +333,8 @@ def _closing() -> Update:
             turns.c.attempt == bindparam("of_attempt", None),
             turns.c.state == bindparam("was", None),
         )
-        .values(
-            {
-                name: bindparam(name, None)
-                for name in ("state", "ended_us", "response", "error", "usage")
-            }
-        )
-        .returning(turns.c.conversation_id)
+        .values({name: bindparam(name, None) for name in _CLOSED})
+        .returning(turns.c.conversation_id, turns.c.created_us)
     )
 
 

@@ -40,6 +40,25 @@ def words(text: str) -> list[str]:
     return [one[:_LONGEST_WORD] for one in _WORD.findall(text.lower())]
 
 
+def word_spans(text: str) -> list[tuple[str, int, int]]:
+    """The same words, each with its place in the text: code points, half-open."""
+    letters: list[str] = []
+    places: list[int] = []
+    for place, one in enumerate(text):
+        plain = one.lower() if one.isascii() else unicodedata.normalize("NFKD", one.casefold())
+        for letter in plain:
+            if letter.isascii() or not unicodedata.combining(letter):
+                letters.append(letter)
+                places.append(place)
+    lowered = "".join(letters).lower()
+    if len(lowered) != len(letters):  # no letter is known that does this after the steps above
+        lowered = "".join(letters)
+    return [
+        (found[0][:_LONGEST_WORD], places[found.start()], places[found.end() - 1] + 1)
+        for found in _WORD.finditer(lowered)
+    ]
+
+
 def terms(text: str) -> tuple[str, ...]:
     """What a search for this text looks for: its different words without stop words, at most 32."""
     found = dict.fromkeys(one for one in words(text) if one not in STOP_WORDS)

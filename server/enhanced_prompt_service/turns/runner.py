@@ -54,6 +54,7 @@ class Stop(Enum):
 
     CANCEL = "cancel"  # somebody asked for it, or nobody watches
     DRAIN = "drain"  # this process is going away
+    DELETED = "deleted"  # its conversation is gone: there is nothing to store it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,14 @@ class Attempt:
     # ---- endings ------------------------------------------------------------------------------
 
     async def _close_stopped(self) -> None:
+        if self._stop is Stop.DELETED:
+            self._closing = True
+            self._log.abandon(
+                TurnError(
+                    Reason.CONVERSATION_NOT_FOUND, "the conversation was deleted", retryable=False
+                )
+            )
+            return
         if self._stop is Stop.CANCEL:
             await self._close(TurnState.CANCELLED, self._response(self._partial()))
             return

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -322,6 +322,19 @@ class Turns:
         else:
             raise _runs_elsewhere(row)
         return await self._parts.turns.get_turn(caller, turn_id)
+
+    async def forget(self, turn_ids: Iterable[str]) -> None:
+        """Stop these turns without storing anything, and drop their logs: they were deleted.
+
+        Readers of one that runs here get CONVERSATION_NOT_FOUND. One that runs elsewhere stores
+        nothing either, and ends by itself.
+        """
+        for turn_id in turn_ids:
+            running = self._running.get(turn_id)
+            if running is not None:
+                running.attempt.stop(Stop.DELETED)
+                await running.ended.wait()
+            self._shelf.drop(turn_id)
 
     async def _cancel_elsewhere(self, replicas: Replicas, caller: Caller, row: TurnRow) -> None:
         """Ask its runner, and wait a while for the turn's end."""

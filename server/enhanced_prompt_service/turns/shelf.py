@@ -64,6 +64,12 @@ class Shelf:
         ended = self._ended.get(turn_id)
         return None if ended is None else ended[1]
 
+    def drop(self, turn_id: str) -> None:
+        """Forget the log of an ended turn now."""
+        ended = self._ended.pop(turn_id, None)
+        if ended is not None:
+            ended[1].forget()
+
     def sweep(self) -> None:
         """Drop what is too old or too much. Called on every look-up and end: needs no timer."""
         oldest_kept = self._monotonic() - self._keep_s
