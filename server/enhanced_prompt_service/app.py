@@ -32,6 +32,7 @@ from .domain.identity import Caller
 from .domain.turns import TurnError
 from .domain.warming import Warmer
 from .home import Home
+from .rpc.chat import ChatOptions
 from .rpc.frames import encode
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
@@ -104,7 +105,7 @@ async def create_app(
             _turns(settings, stores, agent, home, real_clock, site_clock)
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
-        server = _server(settings, stores, turns, warmer, real_clock, site_clock)
+        server = _server(settings, stores, turns, warmer, agent.model, real_clock, site_clock)
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
         await warmer.prewarm(Caller(), wait=True)
@@ -219,6 +220,7 @@ def _server(
     stores: Stores,
     turns: Turns,
     warmer: Warmer,
+    model: str,
     real_clock: Clock,
     site_clock: Clock,
 ) -> RpcServer:
@@ -231,7 +233,12 @@ def _server(
     )
     servicers = {
         "PromptService": PromptService(
-            turns, warmer, now=real_clock.now, heartbeat_s=settings.heartbeat_s
+            turns,
+            warmer,
+            now=real_clock.now,
+            heartbeat_s=settings.heartbeat_s,
+            chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+            new_id=_new_id,
         ),
         "HistoryService": HistoryService(stores.conversations, now=real_clock.now),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),

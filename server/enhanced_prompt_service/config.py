@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(
         15.0, ge=0.05, le=300, description="Idle time after which a stream gets a heartbeat."
     )
+    chat_ping_s: float = Field(
+        60.0, ge=0.05, le=3600, description="A chat whose client sent nothing for so long is ended."
+    )
     turn_timeout_s: float = Field(120.0, gt=0, le=3600, description="A turn's own budget.")
     turn_orphan_s: float = Field(
         60.0, gt=0, le=3600, description="A running turn that nobody reads is cancelled after it."

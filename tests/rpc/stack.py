@@ -98,9 +98,13 @@ class Stack:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, heartbeat_s: float = 60.0, options: RpcOptions | None = None
+    folder: Path,
+    *,
+    heartbeat_s: float = 60.0,
+    options: RpcOptions | None = None,
+    **prompts: Any,
 ) -> AsyncIterator[Stack]:
-    """A whole stack on a database of its own."""
+    """A whole stack on a database of its own; `prompts` goes to its PromptService."""
     log, agent, clock = Log(), Playing(), FixedClock(NOW)
     numbers = itertools.count(1)
     database = await Database.open(f"sqlite:///{folder / 'eps.db'}")
@@ -138,7 +142,7 @@ async def running(
                 options or RpcOptions(port=0),
                 {
                     "PromptService": PromptService(
-                        turns, warmer, now=clock.now, heartbeat_s=heartbeat_s
+                        turns, warmer, now=clock.now, heartbeat_s=heartbeat_s, **prompts
                     ),
                     "HistoryService": HistoryService(stores.conversations, now=clock.now),
                     "EventService": EventService(
