@@ -34,6 +34,7 @@ from .domain.warming import Warmer
 from .home import Home
 from .rpc.chat import ChatOptions
 from .rpc.frames import encode
+from .rpc.leaving import LeavingOptions
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
@@ -238,6 +239,11 @@ def _server(
             now=real_clock.now,
             heartbeat_s=settings.heartbeat_s,
             chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+            leaving=LeavingOptions(
+                age_s=settings.stream_age_s,
+                time_left_s=settings.stream_leave_s,
+                drain_s=settings.drain_s,
+            ),
             new_id=_new_id,
         ),
         "HistoryService": HistoryService(stores.conversations, now=real_clock.now),

@@ -383,6 +383,9 @@ class StoredCursor:
         self._frame: TakenFrame | None = frame
         self.last_sequence = 0
 
+    def nudge(self) -> None:
+        """Nothing: it never waits."""
+
     async def take(self, timeout_s: float | None = None) -> TakenFrame | None:
         """The frame, once; then StopAsyncIteration."""
         del timeout_s

@@ -15,9 +15,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from enhanced_prompt.v1 import chat_pb2 as pb
+from enhanced_prompt.v1.common_pb2 import TurnCursor
 
 from ...domain.errors import (
     Conflict,
@@ -34,6 +36,8 @@ from ...turns import Attached
 from ..call import Call
 from ..convert import chat as convert
 from ..convert.turns import kinds_wanted
+from ..leaving import Leaving, LeavingOptions, gone_away
+from ..stream import place_of
 from ..validate import Validator
 from .outbox import Outbox
 from .prompts import Prompt, Prompts
@@ -91,6 +95,7 @@ class Chat:
         now: Callable[[], datetime],
         new_id: Callable[[str], str],
         heartbeat_s: float,
+        leaving: LeavingOptions,
     ) -> None:
         self._call = call
         self._turns = turns
@@ -100,6 +105,10 @@ class Chat:
         self._session_id = new_id("chat")
         self._outbox = Outbox(call, heartbeat_s=heartbeat_s, now=now)
         self._prompts = Prompts()
+        self._leave_now = asyncio.Event()
+        self._leaving = Leaving(call, leaving, self._leave_now.set)
+        self._leaves = False
+        self._place: Callable[[], TurnCursor] | None = None
         self._setup: pb.ChatSetup | None = None
         self._conversation_id = ""
         self._failure: Exception | None = None
@@ -118,12 +127,35 @@ class Chat:
 
     async def _work(self, requests: AsyncIterator[pb.ChatRequest]) -> None:
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(requests))
-                tasks.create_task(self._answer())
+            with self._leaving:
+                async with asyncio.TaskGroup() as tasks:
+                    listening = tasks.create_task(self._listen(requests))
+                    leaving = tasks.create_task(self._leave())
+                    await self._answer()
+                    listening.cancel()  # nothing is left to be asked, or the chat goes away
+                    leaving.cancel()
         except ExceptionGroup as group:
             self._failure = group.exceptions[0]
         await self._outbox.end()
+
+    async def _leave(self) -> None:
+        """Announce the end; what runs may finish, what waits goes on elsewhere."""
+        await self._leave_now.wait()
+        self._leave_now.clear()
+        self._leaves = True
+        place = self._place() if self._place is not None else None
+        await self._outbox.put(self._leaving.announce(place))
+        for prompt in self._prompts.drop_all():
+            await self._reject(prompt.message_id, gone_away())
+        current = self._prompts.current
+        if current is not None and current.scope is not None:  # it waits for somebody else's turn
+            current.dropped = True
+            current.scope.reschedule(asyncio.get_running_loop().time())
+        self._prompts.close()
+        while not self._leaving.over:
+            await self._leave_now.wait()
+            self._leave_now.clear()
+        raise gone_away()
 
     # ---- the client's frames ----------------------------------------------------------------
 
@@ -190,6 +222,8 @@ class Chat:
 
     async def _take(self, frame: pb.ChatPrompt, setup: pb.ChatSetup) -> None:
         """Take a prompt, as the policy says. Raises where it is not taken."""
+        if self._leaves:
+            raise gone_away()
         prompts = self._prompts
         request = convert.prompt_request(frame, setup, self._conversation_id)
         same = prompts.find(frame.message_id)
@@ -277,10 +311,14 @@ class Chat:
             if prompt.dropped:
                 await self._stop_turn(prompt.turn_id)
             cursor = attached.cursor(kinds_wanted(setup.detail, setup.frame_kinds))
-            while (taken := await cursor.take()) is not None:
-                await self._outbox.put_frame(taken)
-                if taken.closing:
-                    return
+            self._place = partial(place_of, attached, cursor)
+            try:
+                while (taken := await cursor.take()) is not None:
+                    await self._outbox.put_frame(taken)
+                    if taken.closing:
+                        return
+            finally:
+                self._place = None
 
     async def _begin(self, prompt: Prompt, setup: pb.ChatSetup) -> Attached:
         """Begin a prompt's turn, where another reader's turn runs as the policy says.

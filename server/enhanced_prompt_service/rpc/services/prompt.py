@@ -22,7 +22,8 @@ from ..convert.turns import kinds_wanted, turn_request, turn_row
 from ..errors import status_of_turn
 from ..frames import turn_frame_of
 from ..guard import Rejected
-from ..stream import write_turn
+from ..leaving import LeavingOptions
+from ..stream import Frames, write_turn
 
 _CLOSING_ONLY: frozenset[FrameKind] = frozenset()
 _STATUSES = {
@@ -73,6 +74,7 @@ class PromptService:
         now: Callable[[], datetime],
         heartbeat_s: float = 15.0,
         chat: ChatOptions | None = None,
+        leaving: LeavingOptions | None = None,
         new_id: Callable[[str], str] = _random_id,
     ) -> None:
         self._turns = turns
@@ -80,6 +82,7 @@ class PromptService:
         self._now = now
         self._heartbeat_s = heartbeat_s
         self._chat = chat or ChatOptions()
+        self._leaving = leaving or LeavingOptions()
         self._new_id = new_id
 
     async def Ask(self, request: pb.AskRequest, call: Call) -> None:  # noqa: N802
@@ -87,7 +90,7 @@ class PromptService:
         with await self._turns.start(call.caller, turn_request(request)) as attached:
             call.noted["turn_id"] = attached.turn_id
             cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
-            await write_turn(call, cursor, heartbeat_s=self._heartbeat_s, now=self._now)
+            await self._write(call, attached, cursor)
 
     async def Answer(self, request: pb.AnswerRequest, call: Call) -> pb.AnswerResponse:  # noqa: N802
         """The same turn, its closing frame only."""
@@ -108,6 +111,7 @@ class PromptService:
             now=self._now,
             new_id=self._new_id,
             heartbeat_s=self._heartbeat_s,
+            leaving=self._leaving,
         )
         await chat.run(requests)
 
@@ -122,7 +126,17 @@ class PromptService:
         with attached:
             call.noted["turn_id"] = attached.turn_id
             cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
-            await write_turn(call, cursor, heartbeat_s=self._heartbeat_s, now=self._now)
+            await self._write(call, attached, cursor)
+
+    async def _write(self, call: Call, attached: Attached, cursor: Frames) -> None:
+        await write_turn(
+            call,
+            attached,
+            cursor,
+            heartbeat_s=self._heartbeat_s,
+            now=self._now,
+            leaving=self._leaving,
+        )
 
     async def CancelTurn(  # noqa: N802
         self, request: pb.CancelTurnRequest, call: Call
