@@ -10,6 +10,7 @@ from enhanced_prompt import __version__
 
 from .asking import ask
 from .browsing import cameras, events, health, history
+from .chatting import chat
 from .importing import import_
 from .serving import serve
 from .simulating import simulate
@@ -41,6 +42,7 @@ def options(
 
 
 app.command()(ask)
+app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.command()(history)
