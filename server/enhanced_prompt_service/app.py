@@ -33,7 +33,9 @@ from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warmer
 from .home import Home
+from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
+from .rpc.leaving import LeavingOptions
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
@@ -120,7 +122,7 @@ async def create_app(
             _turns(settings, stores, agent, process, real_clock, site_clock, replicas)
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
-        server = _server(settings, stores, turns, warmer, real_clock, site_clock)
+        server = _server(settings, stores, turns, warmer, agent.model, real_clock, site_clock)
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
         await stack.enter_async_context(_keeping(settings, stores, turns, real_clock, site_clock))
@@ -278,6 +280,7 @@ def _server(
     stores: Stores,
     turns: Turns,
     warmer: Warmer,
+    model: str,
     real_clock: Clock,
     site_clock: Clock,
 ) -> RpcServer:
@@ -290,7 +293,17 @@ def _server(
     )
     servicers = {
         "PromptService": PromptService(
-            turns, warmer, now=real_clock.now, heartbeat_s=settings.heartbeat_s
+            turns,
+            warmer,
+            now=real_clock.now,
+            heartbeat_s=settings.heartbeat_s,
+            chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+            leaving=LeavingOptions(
+                age_s=settings.stream_age_s,
+                time_left_s=settings.stream_leave_s,
+                drain_s=settings.drain_s,
+            ),
+            new_id=_new_id,
         ),
         "HistoryService": HistoryService(
             stores.conversations,

@@ -75,6 +75,19 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(
         15.0, ge=0.05, le=300, description="Idle time after which a stream gets a heartbeat."
     )
+    chat_ping_s: float = Field(
+        60.0, ge=0.05, le=3600, description="A chat whose client sent nothing for so long is ended."
+    )
+    stream_age_s: float = Field(
+        1800.0,
+        ge=0.05,
+        le=86_400,
+        description="Age at which a stream of Ask, WatchTurn or Chat is asked to go on elsewhere, "
+        "give or take 20 %.",
+    )
+    stream_leave_s: float = Field(
+        30.0, ge=0, le=600, description="How long a stream that was asked so still delivers."
+    )
     turn_timeout_s: float = Field(120.0, gt=0, le=3600, description="A turn's own budget.")
     turn_orphan_s: float = Field(
         60.0, gt=0, le=3600, description="A running turn that nobody reads is cancelled after it."

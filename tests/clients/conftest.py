@@ -14,6 +14,7 @@ from .scripted import Script, serving
 # Waits between attempts are a matter of milliseconds here.
 QUICK = ClientOptions(
     retry=Retry(attempts=3, first=0.001, longest=0.01),
+    reattach=Retry(attempts=4, first=0.001, longest=0.01),
     timeouts=Timeouts(unary=20, turn=20, prewarm=20, ingest=20, health=20),
     metadata={"x-from": "test"},
     ingest_batch=3,

@@ -80,7 +80,13 @@ async def serving(script: Script) -> AsyncGenerator[str, None]:
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     prompt_service_pb2_grpc.add_PromptServiceServicer_to_server(
         _scripted(
-            prompt_service_pb2_grpc.PromptServiceServicer, script, "Ask", "Answer", "Prewarm"
+            prompt_service_pb2_grpc.PromptServiceServicer,
+            script,
+            "Ask",
+            "Answer",
+            "WatchTurn",
+            "CancelTurn",
+            "Prewarm",
         ),
         server,
     )

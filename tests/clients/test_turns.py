@@ -18,7 +18,6 @@ from enhanced_prompt import (
     EvidenceFound,
     Failed,
     Started,
-    StreamCut,
     TextDelta,
     UnknownFrame,
     errors,
@@ -192,41 +191,6 @@ async def test_an_answer_is_not_there_before_its_turn_has_ended(
         _ = stream.response
 
 
-async def test_a_stream_that_ends_without_a_closing_frame_was_cut(
-    driver: Driver, script: Script
-) -> None:
-    @script.on("Ask")
-    async def ask(_: Any, context: Any) -> None:
-        await write(context, started(), delta(2, "Tw"))
-
-    reading = await driver.read("?", request_id="mine")
-
-    assert reading.kinds == ["started", "text_delta"]
-    cut = reading.error
-    assert isinstance(cut, StreamCut)
-    assert (cut.turn_id, cut.attempt, cut.last_sequence) == (TURN_ID, 1, 2)
-    assert cut.turn_request_id == "mine"
-    assert cut.retryable
-
-
-@pytest.mark.parametrize(
-    "code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN]
-)
-async def test_a_connection_that_breaks_in_mid_turn_is_a_cut(
-    driver: Driver, script: Script, code: grpc.StatusCode
-) -> None:
-    @script.on("Ask")
-    async def ask(_: Any, context: Any) -> None:
-        await write(context, started())
-        await context.abort(code, "connection reset by peer")  # no details: nobody of ours spoke
-
-    cut = (await driver.read("?")).error
-
-    assert isinstance(cut, StreamCut)
-    assert cut.last_sequence == 1
-    assert "connection reset by peer" in str(cut)
-
-
 async def test_a_status_of_the_service_in_mid_turn_is_raised_as_it_is(
     driver: Driver, script: Script
 ) -> None:
@@ -251,20 +215,6 @@ async def test_nothing_after_the_closing_frame_matters(driver: Driver, script: S
 
     assert reading.error is None
     assert reading.stream.response.response == "done"
-
-
-async def test_a_missing_frame_is_a_cut_and_never_passed_over(
-    driver: Driver, script: Script
-) -> None:
-    @script.on("Ask")
-    async def ask(_: Any, context: Any) -> None:
-        await write(context, started(), delta(3, "ople"), completed(4, "People"))
-
-    reading = await driver.read("?")
-
-    assert reading.kinds == ["started"]
-    assert isinstance(reading.error, StreamCut)
-    assert reading.error.last_sequence == 1
 
 
 async def test_a_view_that_leaves_kinds_out_has_no_gap(driver: Driver, script: Script) -> None:

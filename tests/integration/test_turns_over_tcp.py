@@ -162,6 +162,7 @@ async def test_a_stopping_server_gives_every_stream_its_closing_frame(start: Sta
             asked = stub(app, channel).Ask(prompt_service_pb2.AskRequest(query=QUESTION))
             await asked.read()
             stopping = asyncio.ensure_future(stack.aclose())
+            assert (await asked.read()).go_away.cursor.turn.after_sequence == 1
             closing = await asked.read()
             assert closing.turn.failed.retryable
             assert await asked.code() == grpc.StatusCode.UNAVAILABLE

@@ -104,8 +104,9 @@ async def running(
     heartbeat_s: float = 60.0,
     options: RpcOptions | None = None,
     may_audit: Callable[[Caller], bool] = lambda _: False,
+    **prompts: Any,
 ) -> AsyncIterator[Stack]:
-    """A whole stack on a database of its own."""
+    """A whole stack on a database of its own; `prompts` goes to its PromptService."""
     log, agent, clock = Log(), Playing(), FixedClock(NOW)
     numbers = itertools.count(1)
     database = await Database.open(f"sqlite:///{folder / 'eps.db'}")
@@ -143,7 +144,7 @@ async def running(
                 options or RpcOptions(port=0),
                 {
                     "PromptService": PromptService(
-                        turns, warmer, now=clock.now, heartbeat_s=heartbeat_s
+                        turns, warmer, now=clock.now, heartbeat_s=heartbeat_s, **prompts
                     ),
                     "HistoryService": HistoryService(
                         stores.conversations,

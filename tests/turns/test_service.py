@@ -519,3 +519,50 @@ def test_no_field_of_a_request_is_forgotten_when_two_are_compared() -> None:
         "as_of",
         "model",
     }
+
+
+@pytest.mark.parametrize("cancels", [OnDisconnect.CONTINUE, OnDisconnect.CANCEL])
+async def test_a_caller_who_goes_while_the_row_is_written_leaves_no_row_that_nobody_runs(
+    cancels: OnDisconnect,
+) -> None:
+    agent = HeldAgent()
+    turns, store, _ = make_turns(agent)
+    written, go_on, begin = asyncio.Event(), asyncio.Event(), store.begin
+
+    async def slow(*args: Any, **fields: Any) -> Any:
+        row = await begin(*args, **fields)
+        written.set()
+        await go_on.wait()
+        return row
+
+    store.begin = slow  # type: ignore[method-assign]
+    request = TurnRequest("who?", request_id="r", on_disconnect=cancels)
+    async with turns:
+        first = asyncio.create_task(turns.start(CALLER, request))
+        await written.wait()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        again = asyncio.create_task(turns.start(CALLER, request))
+        go_on.set()
+        agent.release.set()
+        frames = await frames_of(await again)
+    assert frames[0].kind is FrameKind.STARTED
+    assert frames[-1].closing
+    assert len(agent.turns) <= 1
+    if cancels is OnDisconnect.CONTINUE:
+        assert text_of(frames) == "partly done"
+
+
+async def test_the_running_turn_of_a_conversation_is_known_to_its_own_caller() -> None:
+    agent = HeldAgent()
+    turns, _, _ = make_turns(agent)
+    async with turns:
+        with await turns.start(CALLER, TurnRequest("who?", conversation_id="c")) as attached:
+            assert turns.running_in(CALLER, "c") == attached.turn_id
+            assert turns.running_in(CALLER, "other") == ""
+            assert turns.running_in(dataclasses.replace(CALLER, user="other"), "c") == ""
+            agent.release.set()
+            await frames_of(attached)
+        assert await turns.idle(10)
+        assert turns.running_in(CALLER, "c") == ""

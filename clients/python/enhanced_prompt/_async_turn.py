@@ -19,9 +19,11 @@ from .v1.answers_pb2 import PromptResponse
 class AsyncTurnStream:
     """A turn as it happens. Iterating gives its frames, up to the closing one, once.
 
-    A failed turn gives its `Failed` frame and then raises its error; a stream that ends without a
-    closing frame raises StreamCut. Used as a context manager, or read to its end, it leaves
-    nothing open.
+    A connection that breaks is not seen: the stream attaches again and goes on after the last
+    frame. Where a new attempt had to begin, its first frame is a Reset, which withdraws what came
+    before. Raises StreamCut after `options.reattach` attempts in vain. A failed turn gives its
+    `Failed` frame and then raises its error. Used as a context manager, or read to its end, it
+    leaves nothing open.
     """
 
     def __init__(self, transport: AsyncTransport, flow: TurnFlow) -> None:
@@ -112,8 +114,7 @@ class AsyncTurnStream:
             async with aclosing(messages):
                 try:
                     async for message in messages:
-                        frame = self._flow.take(message)
-                        if frame is not None:
+                        for frame in self._flow.take(message):
                             yield frame
                 except EnhancedPromptError as error:
                     ended_with = error

@@ -59,8 +59,9 @@ from .v1.history_service_pb2 import (
     ListMessagesRequest,
     MessageMatch,
 )
-from .v1.prompt_service_pb2 import PrewarmRequest, PrewarmResponse
+from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
+from .v1.turns_pb2 import Turn
 
 ItemT = TypeVar("ItemT")
 
@@ -115,6 +116,7 @@ class Client:
             ask_request(query, request_id, options),
             deadline=options.get("timeout", self.options.timeouts.turn),
             retry=self.options.retry,
+            reattach=self.options.reattach,
         )
         return TurnStream(self._transport, flow)
 
@@ -133,6 +135,14 @@ class Client:
         if answered.turn.HasField("cancelled"):
             raise CallCancelled(f"turn {answered.turn.turn_id} was cancelled")
         return answered.turn.completed.response
+
+    def cancel_turn(self, turn_id: str) -> Turn:
+        """Stop a turn, and keep what was said so far; returns it as it is stored then.
+
+        On a turn that has ended it changes nothing. Raises TurnNotFound.
+        """
+        found = self._unary(methods.CANCEL_TURN, CancelTurnRequest(turn_id=turn_id))
+        return found.turn
 
     def prewarm(
         self, *, conversation_id: str = "", model: str = "", wait: bool = True

@@ -47,6 +47,10 @@ def _site(name: str) -> str:
 
 ASK: Final = Method(_prompt("Ask"), prompt.AskRequest, prompt.AskResponse)
 ANSWER: Final = Method(_prompt("Answer"), prompt.AnswerRequest, prompt.AnswerResponse)
+WATCH_TURN: Final = Method(_prompt("WatchTurn"), prompt.WatchTurnRequest, prompt.WatchTurnResponse)
+CANCEL_TURN: Final = Method(
+    _prompt("CancelTurn"), prompt.CancelTurnRequest, prompt.CancelTurnResponse
+)
 PREWARM: Final = Method(_prompt("Prewarm"), prompt.PrewarmRequest, prompt.PrewarmResponse)
 
 GET_CONVERSATION: Final = Method(

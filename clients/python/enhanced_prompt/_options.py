@@ -84,6 +84,11 @@ class ClientOptions:
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: Retry = field(default_factory=Retry)
+    reattach: Retry = Retry(attempts=10, first=0.1, longest=5.0)
+    """How often and how soon a reader of a turn attaches again after a cut. Each frame that comes
+    lets it count anew: a server that restarts takes some seconds, a turn that moves nobody's
+    patience."""
+
     keepalive: Keepalive = field(default_factory=Keepalive)
 
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -104,4 +109,7 @@ class ClientOptions:
             # The default of 2 would stop pings on a stream that is only listened to.
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.max_receive_message_length", self.max_message_bytes),
+            # gRPC's own waits (1 s to 2 min) would outlast ours, which decide when to try again.
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 5000),
         ]

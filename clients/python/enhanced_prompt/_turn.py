@@ -2,13 +2,19 @@
 
 Both clients drive the same `TurnFlow`: open `call()`, give each message to `take()`, and when the
 stream ends ask `after()` whether to wait and open `call()` again, to return, or (it raises) to
-give up. Attaching again after a cut belongs here, and nowhere else.
+give up. Attaching again after a cut belongs here, and nowhere else:
+
+    before the first frame    Ask again, with the same request_id
+    after it                  WatchTurn from the last sequence; on NOT_FOUND Ask again
+    its runner went away      Ask again: that runs the next attempt, which begins with a `reset`
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from time import monotonic as _monotonic
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -24,12 +30,12 @@ from ._frames import (
     TextWithdrawn,
     frame_of,
 )
-from ._methods import ASK, Method
+from ._methods import ASK, WATCH_TURN, Method
 from ._options import Retry
-from .errors import EnhancedPromptError, StreamCut
+from .errors import EnhancedPromptError, NotFound, StreamCut
 from .v1.answers_pb2 import PromptResponse
-from .v1.prompt_service_pb2 import AskRequest, AskResponse, WatchTurnResponse
-from .v1.turns_pb2 import TurnFrame
+from .v1.prompt_service_pb2 import AskRequest, AskResponse, WatchTurnRequest, WatchTurnResponse
+from .v1.turns_pb2 import TurnFrame, TurnReset
 
 TurnMessage: TypeAlias = AskResponse | WatchTurnResponse
 
@@ -44,23 +50,46 @@ _BROKEN = frozenset(
 )
 
 
+# Reasons for which the service ends a turn because a process of its own goes or went away. The
+# next attempt runs elsewhere; every other failure is the turn's, and the caller's to judge.
+_RUNNER_GONE = frozenset({"RUNNER_LOST", "DRAINING"})
+
+
 @dataclass(frozen=True, slots=True)
 class TurnCall:
-    """A stream of a turn's frames to open."""
+    """A stream of a turn's frames to open; `deadline` is seconds from now, None for none."""
 
-    method: Method[AskRequest, AskResponse]
-    request: AskRequest
+    method: Method[Any, Any]
+    request: AskRequest | WatchTurnRequest
     deadline: float | None
 
 
 class TurnFlow:
-    """One reader of one turn."""
+    """One reader of one turn.
 
-    def __init__(self, request: AskRequest, *, deadline: float | None, retry: Retry) -> None:
+    `deadline` is for all of its calls together; `retry` counts until the first frame, `reattach`
+    after it, from each frame anew.
+    """
+
+    def __init__(
+        self,
+        request: AskRequest,
+        *,
+        deadline: float | None,
+        retry: Retry,
+        reattach: Retry,
+        monotonic: Callable[[], float] = _monotonic,
+    ) -> None:
         self._request = request
         self._deadline = deadline
         self._retry = retry
+        self._reattach = reattach
+        self._monotonic = monotonic
+        self._began: float | None = None
         self._tries = 0
+        self._asks = True  # whether the next call is Ask
+        self._gone: Failed | None = None
+        self._runs = 0  # attempts whose runner went away
         self.turn_id = ""
         self.conversation_id = request.conversation_id
         self.attempt = 0
@@ -95,19 +124,38 @@ class TurnFlow:
     def call(self) -> TurnCall:
         """The stream to open now."""
         self._tries += 1
-        return TurnCall(ASK, self._request, self._deadline)
+        now = self._monotonic()
+        if self._began is None:
+            self._began = now
+        left = self._deadline
+        if left is not None:
+            left = max(0.0, left - (now - self._began))
+        if self._asks:
+            return TurnCall(ASK, self._request, left)
+        watch = WatchTurnRequest(
+            turn_id=self.turn_id,
+            attempt=self.attempt,
+            after_sequence=self.last_sequence,
+            detail=self._request.detail,
+            frame_kinds=self._request.frame_kinds,
+        )
+        return TurnCall(WATCH_TURN, watch, left)
 
-    def take(self, message: TurnMessage) -> Frame | None:
-        """The frame in a message; None for what is no frame, or was seen before.
+    def take(self, message: TurnMessage) -> tuple[Frame, ...]:
+        """The frames in a message, mostly one; none for what is no frame, or was seen before.
 
         Raises StreamCut when a frame between the last one and this one is missing.
         """
-        if message.WhichOneof("frame") != "turn" or self.closing is not None:
-            return None
+        if message.WhichOneof("frame") != "turn" or self.closing is not None or self._gone:
+            return ()
         raw = message.turn
+        first: tuple[Frame, ...] = ()
+        if self.turn_id and raw.turn_id != self.turn_id:
+            first = (self._anew(raw),)
         self.turn_id = raw.turn_id
         if raw.sequence and not self._follows(raw):
-            return None
+            return first
+        self._tries = 0
         frame = frame_of(raw)
         match frame:
             case Started(conversation_id=conversation_id):
@@ -119,18 +167,25 @@ class TurnFlow:
             case Completed() | Cancelled():
                 self.conversation_id = frame.response.conversation_id or self.conversation_id
                 self.closing = frame
+                if raw.replayed:  # it stands for deltas that did not come
+                    self._text = [frame.response.response]
+            case Failed(error=error, retryable=True) if error.reason in _RUNNER_GONE:
+                self._gone = frame
+                return first
             case Failed():
                 self.closing = frame
             case _:
                 pass
-        return frame
+        return (*first, frame)
 
     def after(self, error: EnhancedPromptError | None, draw: float) -> float | None:
         """What the end of a stream means: seconds to wait before `call()`, or None at the end.
 
         `error` is the status that it ended with, None for OK; `draw` is uniform in 0..1. Raises
-        the turn's own error, StreamCut, or `error`.
+        the turn's own error, StreamCut where it gives up on a turn, or `error`.
         """
+        if self._gone is not None:
+            return self._run_again(self._gone, draw)
         match self.closing:
             case Failed(error=failure):
                 raise failure from error
@@ -138,15 +193,47 @@ class TurnFlow:
                 return None  # whatever happened to the connection after it is of no interest
             case None:
                 pass
-        if error is not None and error.retryable and not self.turn_id:
-            wait = self._retry.wait(self._tries, error.retry_after, draw)
-            if wait is not None:
-                return wait
+        watched, self._asks = not self._asks, not self.turn_id
+        if watched and isinstance(error, NotFound):
+            self._asks = True
+        elif error is not None and not self._is_cut(error):
+            raise error
+        retry = self._reattach if self.turn_id else self._retry
+        retry_after = None if error is None else error.retry_after
+        wait = retry.wait(max(self._tries, 1), retry_after, draw)
+        if wait is not None:
+            return wait
+        if error is not None and not self.turn_id:
+            raise error
         if isinstance(error, StreamCut):
             raise error
-        if error is None or (self.turn_id and not error.reason and error.code in _BROKEN):
-            raise self._cut("it ended without a closing frame", error) from error
-        raise error
+        raise self._cut(f"{self._tries} times in a row nothing came of it", error) from error
+
+    def _is_cut(self, error: EnhancedPromptError) -> bool:
+        """Whether an error says nothing about the turn, only about the way to it."""
+        if error.retryable:  # UNAVAILABLE, gaps, and calls that a stopping server gave up
+            return True
+        return bool(self.turn_id) and not error.reason and error.code in _BROKEN
+
+    def _run_again(self, gone: Failed, draw: float) -> float:
+        """Ask for the next attempt. Raises the turn's error where that was tried often enough."""
+        self._runs += 1
+        wait = self._reattach.wait(self._runs, gone.error.retry_after, draw)
+        if wait is None:
+            self.closing = gone
+            raise gone.error
+        self._gone, self._asks = None, True
+        return wait
+
+    def _anew(self, raw: TurnFrame) -> Reset:
+        """Asking again made another turn: the first one is not there any more."""
+        self.attempt = self.last_sequence = 0
+        self._text.clear()
+        return Reset(
+            message=TurnFrame(
+                turn_id=raw.turn_id, attempt=raw.attempt, reset=TurnReset(attempt=raw.attempt)
+            )
+        )
 
     def _follows(self, raw: TurnFrame) -> bool:
         """Notes a frame's place; False for one that was seen. Raises StreamCut at a gap."""
@@ -166,6 +253,7 @@ class TurnFlow:
             f"the stream of turn {self.turn_id or '(not begun)'} was cut: {why}"
             + (f" ({error.message})" if error is not None else ""),
             request_id=error.request_id if error is not None else "",
+            retry_after=error.retry_after if error is not None else None,
         )
         cut.turn_id, cut.attempt = self.turn_id, self.attempt
         cut.last_sequence, cut.turn_request_id = self.last_sequence, self.request_id

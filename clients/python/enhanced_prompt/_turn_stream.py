@@ -19,9 +19,11 @@ from .v1.answers_pb2 import PromptResponse
 class TurnStream:
     """A turn as it happens. Iterating gives its frames, up to the closing one, once.
 
-    A failed turn gives its `Failed` frame and then raises its error; a stream that ends without a
-    closing frame raises StreamCut. Used as a context manager, or read to its end, it leaves
-    nothing open.
+    A connection that breaks is not seen: the stream attaches again and goes on after the last
+    frame. Where a new attempt had to begin, its first frame is a Reset, which withdraws what came
+    before. Raises StreamCut after `options.reattach` attempts in vain. A failed turn gives its
+    `Failed` frame and then raises its error. Used as a context manager, or read to its end, it
+    leaves nothing open.
     """
 
     def __init__(self, transport: SyncTransport, flow: TurnFlow) -> None:
@@ -112,9 +114,7 @@ class TurnStream:
             with closing(messages):
                 try:
                     for message in messages:
-                        frame = self._flow.take(message)
-                        if frame is not None:
-                            yield frame
+                        yield from self._flow.take(message)
                 except EnhancedPromptError as error:
                     ended_with = error
             wait = self._flow.after(ended_with, random.random())

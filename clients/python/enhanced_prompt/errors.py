@@ -386,7 +386,7 @@ class ConnectionFailed(Unavailable):
 
 
 class StreamCut(Unavailable):
-    """A turn's stream ended without its closing frame; the turn may still be running.
+    """A turn's stream was cut, and attaching again failed too often; the turn may still run.
 
     `turn_id`, `attempt` and `last_sequence` say where the reader stood ("" and 0 before the first
     frame). Asking again with the same `turn_request_id` joins the turn instead of asking twice.

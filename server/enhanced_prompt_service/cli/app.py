@@ -10,6 +10,7 @@ from enhanced_prompt import __version__
 
 from .asking import ask
 from .browsing import cameras, events, health
+from .chatting import chat
 from .history import history
 from .importing import import_
 from .serving import serve
@@ -42,6 +43,7 @@ def options(
 
 
 app.command()(ask)
+app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")

@@ -153,13 +153,13 @@ def _run(client: Client, query: str, options: AskOptions, output: Output, eviden
                     terminal.raw(terminal.json_line(frame.message))
                     sys.stdout.flush()
             case Output.TEXT:
-                _text(turn)
-                _rest(turn.response, evidence)
+                show_answer(turn)
+                show_rest(turn.response, evidence)
         if turn.cancelled:
             terminal.fail("the turn was cancelled; this is the answer so far", SERVICE_ERROR)
 
 
-def _text(turn: TurnStream) -> None:
+def show_answer(turn: TurnStream) -> None:
     """The answer's text, and between it, on standard error, what the agent does."""
     view = TextView()
     at_start = True
@@ -185,7 +185,7 @@ def _text(turn: TurnStream) -> None:
         terminal.write("\n")
 
 
-def _rest(response: PromptResponse, most: int) -> None:
+def show_rest(response: PromptResponse, most: int) -> None:
     """What the text rests on: evidence, window, coverage, and what to ask next."""
     if response.evidence and most:
         _evidence(list(response.evidence)[:most], response)

@@ -48,10 +48,15 @@ def _console(*, stderr: bool) -> Console:
 
 def fail(message: str, code: int) -> NoReturn:
     """Say why in one line, and end with an exit code."""
+    error(message)
+    raise typer.Exit(code)
+
+
+def error(message: str) -> None:
+    """Say in one line what went wrong."""
     line = Text("eps: ", style="bold red")
     line.append(" ".join(clean(message).split()), style="default")
     err().print(line, soft_wrap=True)
-    raise typer.Exit(code)
 
 
 def clean(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import grpc.aio
 
 from ..domain.identity import Caller
+from .live import LiveCalls
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
@@ -35,7 +36,8 @@ class Call:
 
     `frames` counts response messages, `first_frame_at` is when the first of them was handed to the
     network; `first_token_at` is set by writers that know what a token is. `request_id` and
-    `caller` are set by the interceptors. `noted` goes into the log line at the end of the call.
+    `caller` are set by the interceptors. `live` knows when the server drains. `noted` goes into
+    the log line at the end of the call.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class Call:
         "first_frame_at",
         "first_token_at",
         "frames",
+        "live",
         "method",
         "monotonic",
         "noted",
@@ -64,12 +67,14 @@ class Call:
         *,
         monotonic: Callable[[], float],
         response_streaming: bool = False,
+        live: LiveCalls | None = None,
     ) -> None:
         self._raw = raw
         self._write: Callable[[Any], Awaitable[None]] = raw.write
         self._read: Callable[[], Awaitable[Any]] = raw.read
         self._writing = False
         self._settled: asyncio.Event | None = None
+        self.live = LiveCalls() if live is None else live
         self.method = method
         self.response_streaming = response_streaming
         self.monotonic = monotonic

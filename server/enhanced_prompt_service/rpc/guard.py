@@ -135,7 +135,13 @@ class Guard:
         streaming = bool(handler.response_streaming)
 
         async def run(request: Any, raw: Any) -> Any:
-            call = Call(raw, method, monotonic=self._monotonic, response_streaming=streaming)
+            call = Call(
+                raw,
+                method,
+                monotonic=self._monotonic,
+                response_streaming=streaming,
+                live=self.live,
+            )
             task = self.live.enter(call)
             try:
                 return await drive(inner(request, call), call)

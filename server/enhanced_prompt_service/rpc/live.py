@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..domain.errors import Reason, Unavailable
-from .call import Call
+
+if TYPE_CHECKING:
+    from .call import Call
 
 UNCOUNTED = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
 """Methods that are answered to the very end, and that nobody waits for."""
@@ -24,6 +27,7 @@ class LiveCalls:
         self._interrupted: set[asyncio.Task[Any]] = set()
         self._idle = asyncio.Event()
         self._closing = False
+        self._listeners: dict[object, Callable[[], None]] = {}
 
     @property
     def count(self) -> int:
@@ -60,6 +64,19 @@ class LiveCalls:
     def close(self) -> None:
         """From now on `admit` refuses."""
         self._closing = True
+        for listener in list(self._listeners.values()):
+            listener()
+
+    def on_close(self, stream: object, listener: Callable[[], None]) -> None:
+        """Tell a stream when `close` is called; at once where it was."""
+        if self._closing:
+            listener()
+        else:
+            self._listeners[stream] = listener
+
+    def forget(self, stream: object) -> None:
+        """The stream has ended."""
+        self._listeners.pop(stream, None)
 
     async def ended(self, timeout_s: float) -> bool:
         """Wait so long for all calls to end; whether they did."""

@@ -35,8 +35,21 @@ from .reflection import reflection_methods
 from .registry import Collector, Method, built, compose, methods_of
 from .validate import Validator
 
-JUDGED_ONE_BY_ONE = ("enhanced_prompt.v1.Event", "enhanced_prompt.v1.Coverage")
-"""Bad ones of a batch are rejected alone, so the batch's check does not look into them."""
+JUDGED_ONE_BY_ONE = tuple(
+    f"enhanced_prompt.v1.{name}"
+    for name in (
+        "Event",
+        "Coverage",
+        "ChatPrompt",
+        "ChatCancel",
+        "ChatClassify",
+        "ChatOptimize",
+        "ChatGenerate",
+        "ChatSaveAsTemplate",
+    )
+)
+"""Bad ones are rejected alone, by their service: the check of the message that holds them (a
+batch, a chat's frame) does not look into them."""
 
 
 class NotLoopbackError(ValueError):

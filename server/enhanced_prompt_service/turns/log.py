@@ -291,6 +291,12 @@ class Cursor:
         self._position = after
         self._taken = after
         self._done = False
+        self._waiting: asyncio.Future[bool] | None = None
+
+    def nudge(self) -> None:
+        """Let a waiting `take` return None at once: its reader has something else to do."""
+        if self._waiting is not None:
+            _expire(self._waiting)
 
     @property
     def last_sequence(self) -> int:
@@ -325,19 +331,21 @@ class Cursor:
         if frame is not None:
             return frame
         loop = asyncio.get_running_loop()
-        future = self._log.wait()
+        future = self._waiting = self._log.wait()
         timer = None if timeout_s is None else loop.call_later(timeout_s, _expire, future)
         try:
             while await future:
                 frame = self.take_now()
                 if frame is not None:
                     return frame
-                future = self._log.wait()  # woken by a frame that this view leaves out
+                # Woken by a frame that this view leaves out.
+                future = self._waiting = self._log.wait()
                 if timer is not None:
                     timer.cancel()
                     timer = loop.call_at(timer.when(), _expire, future)
             return None
         finally:
+            self._waiting = None
             if timer is not None:
                 timer.cancel()
             self._log.unwait(future)

@@ -64,9 +64,11 @@ class TurnsConfig:
 class _Running:
     """A turn that runs here: its attempt, and who reads it."""
 
-    __slots__ = ("attempt", "ended", "log", "orphaned", "readers")
+    __slots__ = ("attempt", "caller", "conversation_id", "ended", "log", "orphaned", "readers")
 
-    def __init__(self, attempt: Attempt, log: TurnLog) -> None:
+    def __init__(self, attempt: Attempt, log: TurnLog, caller: Caller, row: TurnRow) -> None:
+        self.caller = caller
+        self.conversation_id = row.conversation_id
         self.attempt = attempt
         self.log = log
         self.readers = 0
@@ -181,6 +183,27 @@ class Turns:
             Conflict: TURN_IN_PROGRESS, or REQUEST_ID_REUSED by another request.
             Unavailable: the process is going away, the database is, or the turn runs elsewhere.
         """
+        if self._tasks is None:
+            raise Unavailable("the server is going away", reason=Reason.DRAINING)
+        # A caller who goes while the row is being written must not leave a row that nobody runs:
+        # beginning goes on to its end in a task of its own, and then its reader is gone.
+        starting = self._tasks.create_task(self._outcome(caller, request))
+        try:
+            outcome = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_leave)
+            raise
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _outcome(self, caller: Caller, request: TurnRequest) -> Attached | Exception:
+        try:
+            return await self._start_alone(caller, request)
+        except Exception as error:  # not the task group's
+            return error
+
+    async def _start_alone(self, caller: Caller, request: TurnRequest) -> Attached:
         if not request.request_id:
             return await self._start(caller, request)
         # Two requests with one id at the same time: the second must find the first one's log.
@@ -218,7 +241,7 @@ class Turns:
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
         log = self._shelf.open(row.turn_id, row.attempt, gated=self._replicas is not None)
         attempt = Attempt(self._parts, caller, row, request, log)
-        running = _Running(attempt, log)
+        running = _Running(attempt, log, caller, row)
         self._running[row.turn_id] = running
         self._tasks.create_task(self._own(row.turn_id, running), name=row.turn_id)
         if self._replicas is not None:
@@ -303,6 +326,13 @@ class Turns:
                 },
             )
         return attached
+
+    def running_in(self, caller: Caller, conversation_id: str) -> str:
+        """The turn of a conversation of the caller's own that runs here, "" where none does."""
+        for turn_id, running in self._running.items():
+            if running.conversation_id == conversation_id and running.caller == caller:
+                return turn_id
+        return ""
 
     async def cancel(self, caller: Caller, turn_id: str) -> TurnRow:
         """Stop a turn of the caller's own; what was said so far is kept. Idempotent.
@@ -458,6 +488,9 @@ class StoredCursor:
         self._frame: TakenFrame | None = frame
         self.last_sequence = 0
 
+    def nudge(self) -> None:
+        """Nothing: it never waits."""
+
     async def take(self, timeout_s: float | None = None) -> TakenFrame | None:
         """The frame, once; then StopAsyncIteration."""
         del timeout_s
@@ -473,6 +506,12 @@ class StoredCursor:
         frame = await self.take()
         assert frame is not None
         return frame
+
+
+def _leave(starting: asyncio.Task[Attached | Exception]) -> None:
+    """The reader of a turn that was begun for nobody leaves it."""
+    if not starting.cancelled() and isinstance(outcome := starting.result(), Attached):
+        outcome.__exit__()
 
 
 def _runs_elsewhere(row: TurnRow) -> Unavailable:

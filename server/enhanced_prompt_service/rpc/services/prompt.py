@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
 
 from enhanced_prompt.v1 import prompt_service_pb2 as pb
+from enhanced_prompt.v1.chat_pb2 import ChatRequest
 
 from ...domain.identity import Caller
 from ...domain.turns import Failed, FrameKind, TurnRequest, TurnRow
 from ...domain.warming import Prewarmer, WarmPart, WarmStatus, Warmth
 from ...turns import Attached
 from ..call import Call
+from ..chat import Chat, ChatOptions
 from ..convert.turns import kinds_wanted, turn_request, turn_row
 from ..errors import status_of_turn
 from ..frames import turn_frame_of
 from ..guard import Rejected
-from ..stream import write_turn
+from ..leaving import LeavingOptions
+from ..stream import Frames, write_turn
 
 _CLOSING_ONLY: frozenset[FrameKind] = frozenset()
 _STATUSES = {
@@ -46,11 +50,20 @@ class StartsTurns(Protocol):
         """Stop a turn; what was said so far is kept."""
         ...
 
+    def running_in(self, caller: Caller, conversation_id: str) -> str:
+        """The conversation's running turn, "" where none is known."""
+        ...
+
+
+def _random_id(kind: str) -> str:
+    return f"{kind}_{uuid.uuid4().hex}"
+
 
 class PromptService:
-    """Ask, Answer and Prewarm.
+    """Ask, Answer, Chat, WatchTurn, CancelTurn and Prewarm.
 
     `now` is real time; a stream that was idle for `heartbeat_s` seconds gets a heartbeat.
+    `new_id` makes ids of chats and their conversations.
     """
 
     def __init__(
@@ -60,18 +73,24 @@ class PromptService:
         *,
         now: Callable[[], datetime],
         heartbeat_s: float = 15.0,
+        chat: ChatOptions | None = None,
+        leaving: LeavingOptions | None = None,
+        new_id: Callable[[str], str] = _random_id,
     ) -> None:
         self._turns = turns
         self._prewarmer = prewarmer
         self._now = now
         self._heartbeat_s = heartbeat_s
+        self._chat = chat or ChatOptions()
+        self._leaving = leaving or LeavingOptions()
+        self._new_id = new_id
 
     async def Ask(self, request: pb.AskRequest, call: Call) -> None:  # noqa: N802
         """Stream a turn. The reader leaves with this call, however it ends (rule 16)."""
         with await self._turns.start(call.caller, turn_request(request)) as attached:
             call.noted["turn_id"] = attached.turn_id
             cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
-            await write_turn(call, cursor, heartbeat_s=self._heartbeat_s, now=self._now)
+            await self._write(call, attached, cursor)
 
     async def Answer(self, request: pb.AnswerRequest, call: Call) -> pb.AnswerResponse:  # noqa: N802
         """The same turn, its closing frame only."""
@@ -82,6 +101,19 @@ class PromptService:
             if isinstance(taken.payload, Failed):
                 raise Rejected(status_of_turn(taken.payload.error))
             return pb.AnswerResponse(turn=turn_frame_of(taken))
+
+    async def Chat(self, requests: AsyncIterator[ChatRequest], call: Call) -> None:  # noqa: N802
+        """Many turns on one stream."""
+        chat = Chat(
+            call,
+            self._turns,
+            self._chat,
+            now=self._now,
+            new_id=self._new_id,
+            heartbeat_s=self._heartbeat_s,
+            leaving=self._leaving,
+        )
+        await chat.run(requests)
 
     async def WatchTurn(self, request: pb.WatchTurnRequest, call: Call) -> None:  # noqa: N802
         """Stream a turn, running or ended, from a place in its log."""
@@ -94,7 +126,17 @@ class PromptService:
         with attached:
             call.noted["turn_id"] = attached.turn_id
             cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
-            await write_turn(call, cursor, heartbeat_s=self._heartbeat_s, now=self._now)
+            await self._write(call, attached, cursor)
+
+    async def _write(self, call: Call, attached: Attached, cursor: Frames) -> None:
+        await write_turn(
+            call,
+            attached,
+            cursor,
+            heartbeat_s=self._heartbeat_s,
+            now=self._now,
+            leaving=self._leaving,
+        )
 
     async def CancelTurn(  # noqa: N802
         self, request: pb.CancelTurnRequest, call: Call

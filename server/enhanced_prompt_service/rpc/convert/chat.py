@@ -1,0 +1,87 @@
+"""What a chat asks, and what it is told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from enhanced_prompt.v1 import chat_pb2 as pb
+from enhanced_prompt.v1 import turns_pb2
+
+from ...domain.errors import ServiceError
+from ...domain.identity import Caller
+from ...domain.turns import OnDisconnect, TurnRequest
+from ..errors import status_of
+from .times import instant, timestamp
+from .turns import question_filter
+
+
+def prompt_request(prompt: pb.ChatPrompt, setup: pb.ChatSetup, conversation_id: str) -> TurnRequest:
+    """What is asked: its message_id is the request_id. Raises InvalidArgument."""
+    cancels = setup.on_disconnect == turns_pb2.ON_DISCONNECT_CANCEL
+    return TurnRequest(
+        query=prompt.query,
+        conversation_id=conversation_id,
+        request_id=prompt.message_id,
+        on_disconnect=OnDisconnect.CANCEL if cancels else OnDisconnect.CONTINUE,
+        filter=question_filter(prompt.filter, "prompt.filter"),
+        time_zone=prompt.time_zone or setup.time_zone,
+        as_of=instant(prompt.as_of, "prompt.as_of") if prompt.HasField("as_of") else None,
+        model=prompt.model,
+    )
+
+
+def repeats(setup: pb.ChatSetup, first: pb.ChatSetup, conversation_id: str) -> bool:
+    """Whether a later setup says nothing else than the first one, but for its token."""
+    known = pb.ChatSetup()
+    known.CopyFrom(first)
+    known.conversation_id = conversation_id
+    return all(
+        field.name == "access_token" or value == getattr(known, field.name)
+        for field, value in setup.ListFields()
+    )
+
+
+def ready(
+    session_id: str,
+    conversation_id: str,
+    caller: Caller,
+    *,
+    models: tuple[str, ...],
+    running_turn_id: str,
+) -> bytes:
+    """The chat is open. Nobody proves who they are until identity is configured."""
+    return pb.ChatResponse(
+        ready=pb.ChatReady(
+            session_id=session_id,
+            conversation_id=conversation_id,
+            authenticated=False,
+            identity=pb.ChatIdentity(tenant=caller.tenant, user_id=caller.user),
+            features=pb.ChatFeatures(models=models),
+            running_turn_id=running_turn_id,
+        )
+    ).SerializeToString()
+
+
+def accepted(message_id: str, turn_id: str, queue_position: int) -> bytes:
+    """A prompt runs, or waits."""
+    return pb.ChatResponse(
+        accepted=pb.ChatAccepted(
+            message_id=message_id, turn_id=turn_id, queue_position=queue_position
+        )
+    ).SerializeToString()
+
+
+def rejected(message_id: str, error: ServiceError) -> bytes:
+    """A frame was not carried out."""
+    return pb.ChatResponse(
+        rejected=pb.ChatRejected(message_id=message_id, status=status_of(error))
+    ).SerializeToString()
+
+
+def pong(ping_time: Timestamp, now: datetime) -> bytes:
+    """The reply to a ping."""
+    return pb.ChatResponse(
+        pong=pb.ChatPong(ping_time=ping_time, time=timestamp(now))
+    ).SerializeToString()
