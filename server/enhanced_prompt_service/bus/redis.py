@@ -19,7 +19,6 @@ from typing import Any, Self, TypeVar
 
 import redis.asyncio as aioredis
 import structlog
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from enhanced_prompt_service.domain.bus import LogEntry, log_channel
@@ -30,6 +29,9 @@ from .listening import Hub, Signal
 T = TypeVar("T")
 
 _log = structlog.get_logger("eps.bus")
+
+_FIRST_WAIT_S = 0.1
+_LONGEST_WAIT_S = 2.0
 
 _COLLECT = """
 local letters = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -232,7 +234,6 @@ class RedisBus:
 
     async def _listen(self) -> None:
         """Owns the subscription: hears messages, and takes it up again after a loss."""
-        failures = 0
         while True:
             try:
                 if not self._pubsub.subscribed:
@@ -240,30 +241,33 @@ class RedisBus:
                     self._changed.clear()
                     continue
                 message = await self._pubsub.get_message(timeout=5.0)
-                failures = 0
                 if message is None:
                     continue
                 name = message["channel"].decode()[len(self._prefix) + 1 :]
                 if message["type"] in ("message", "subscribe"):
                     self._hub.wake(name)
-            except (RedisError, OSError, TimeoutError) as error:
-                self._set_up(up=False)
-                failures += 1
-                # Full jitter: many processes lose the same server at the same moment.
-                await asyncio.sleep(random.uniform(0.0, min(2.0, 0.05 * 2**failures)))
-                if isinstance(error, RedisConnectionError | OSError | TimeoutError):
-                    await self._again()
-
-    async def _again(self) -> None:
-        """A fresh subscription to all channels; everybody looks, for something may be missed."""
-        await self._quietly(self._pubsub.aclose())
-        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-        channels = [self._key(one) for one in self._hub.channels]
-        if channels:
-            try:
-                await self._pubsub.subscribe(*channels)
             except (RedisError, OSError, TimeoutError):
                 self._set_up(up=False)
-                return
-        self._set_up(up=True)
-        self._hub.wake_all()
+                await self._subscribe_anew()
+
+    async def _subscribe_anew(self) -> None:
+        """A fresh subscription to all channels, tried until it works; then everybody looks, for
+        something may have been missed."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            # Full jitter: many processes lose the same server at the same moment.
+            await asyncio.sleep(random.uniform(0.0, wait_s))
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            await self._quietly(self._pubsub.aclose())
+            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+            channels = [self._key(one) for one in self._hub.channels]
+            try:
+                if channels:
+                    await self._pubsub.subscribe(*channels)
+                else:
+                    await self._redis.ping()
+            except (RedisError, OSError, TimeoutError):
+                continue
+            self._set_up(up=True)
+            self._hub.wake_all()
+            return
