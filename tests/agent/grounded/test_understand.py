@@ -464,3 +464,23 @@ def test_a_present_that_is_far_away_is_no_exception(year: int) -> None:
 def test_eight_thousand_characters_are_no_exception() -> None:
     for unit in ("yesterday ", "camera 3 and ", "a", "between 2 and ", "🎥 ", "first half of "):
         ask((unit * 8000)[:8000])
+
+
+MANNERS = [
+    str.upper,
+    str.lower,
+    lambda text: f"Please tell me: {text}",
+    lambda text: f"Hey, {text[0].lower()}{text[1:]}",
+    lambda text: f"{text.rstrip('?')}, please? Thanks!",
+    lambda text: f"I would like to know {text[0].lower()}{text[1:]}",
+    lambda text: f"could you tell me {text[0].lower()}{text[1:]}",
+    lambda text: f"  {text.replace(' ', '  ')} ",
+    lambda text: f"{text.rstrip('?')}!!!",
+]
+
+
+@pytest.mark.parametrize("text", TYPES)
+def test_manners_change_nothing(text: str) -> None:
+    plain = ask(text)
+    for mannered in MANNERS:
+        assert ask(mannered(text)) == plain, mannered(text)

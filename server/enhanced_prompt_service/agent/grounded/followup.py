@@ -23,6 +23,7 @@ from enhanced_prompt_service.domain.times import Interval, RecurringMask
 
 from .intents import Aspect
 from .question import Question
+from .words import without_manners
 
 _MARKER = re.compile(
     r"^(?:and|but|also|or|then|only|just|same|the same|what about|how about|now|ok|okay|so|again|"
@@ -154,8 +155,9 @@ def group_of(how: Interpretation) -> GroupBy | None:
 
 
 def spoken(question: Question) -> str:
-    """The question's words, lower case, without marks."""
-    return " ".join(text for text in question.texts[:60] if text and text[0].isalnum())
+    """The question's words, lower case, without marks and manners."""
+    words = (text for text in question.texts[:60] if text and text[0].isalnum())
+    return without_manners(" ".join(words))
 
 
 def marked(question: Question) -> bool:

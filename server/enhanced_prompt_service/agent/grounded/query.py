@@ -62,8 +62,8 @@ class Query:
     event_id: str = ""
     other: Interval | None = None
     nothing: str = ""
-    notice: str = ""
-    choices: tuple[str, ...] = ()
+    notice: str = field(default="", compare=False)
+    choices: tuple[str, ...] = field(default=(), compare=False)
     index: Index | None = field(default=None, compare=False, repr=False)
     subject: str = field(default="", compare=False)
     groups: tuple[tuple[str, frozenset[Pair]], ...] = field(default=(), compare=False)

@@ -14,7 +14,7 @@ from .intents import About, Intent, classify
 from .kinds import Chosen, Terms, Word
 from .names import CAMERA_WORDS, PLACE_WORDS, Mention
 from .timegrammar import Phrase, Words, scan
-from .words import Kind, Token, stem, tokenise, word_set
+from .words import Kind, Token, stem, tokenise, without_manners, word_set
 
 _PLACE_PREPOSITIONS = word_set("at in near by inside outside around beside behind")
 _JOINS = word_set("and or , & versus vs than with to / compared against")
@@ -210,7 +210,7 @@ def _intent_text(
         size += len(word) + 1
         if size > MOST_INTENT_CHARACTERS:
             break
-    return re.sub(r"\bwhat s\b", "what's", " ".join(words))
+    return without_manners(re.sub(r"\bwhat s\b", "what's", " ".join(words)))
 
 
 def _plural_camera(word: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .english import English
+from .words import without_manners
 
 MOST_READ = 2_000  # characters that are looked at
 _POLITE = frozenset(
@@ -56,7 +57,7 @@ _SQL = re.compile(
 
 def refused(text: str, language: English) -> str:
     """Why a question is refused, as its whole answer; "" where it is not."""
-    lowered = " ".join(text[:MOST_READ].casefold().split())
+    lowered = without_manners(" ".join(text[:MOST_READ].casefold().split()))
     if _SQL.search(lowered) or any(phrase in lowered for phrase in language.refused_phrases):
         return _INJECTED
     words = _WORD.findall(lowered)

@@ -30,12 +30,9 @@ from .intents import Aspect
 from .query import NO_TOTALS, Findings, Query
 from .recorded import measure, nearest, stretches
 
+MOST_WORDS = 6  # unknown words that are looked up one by one
 PAGE = 24  # events of each end that evidence is chosen from
 NEAR = timedelta(days=7)  # how far around an uncovered window footage is looked for
-_LISTING = frozenset(
-    {QuestionType.RECAP, QuestionType.COUNT, QuestionType.EXISTENCE, QuestionType.MOMENT,
-     QuestionType.RECURRING, QuestionType.SEARCH}
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -126,72 +123,82 @@ def _site_of(camera: str, index: Index) -> str:
 
 def _events(query: Query, reader: EventReader, work: _Work) -> None:
     selection = query.selection()
+    if query.unsure_words:
+        work.missing = _missing(query, reader)
+        if work.missing:
+            return
     work.totals = reader.totals(selection)
     if query.other is not None:
         work.other_totals = reader.totals(replace(selection, windows=(query.other,)))
-    if query.text:
-        _check_text(query, reader, work, selection)
-        if work.loose or work.missing:
-            work.totals = NO_TOTALS
-            return
+    if _only_loosely(query, reader, work, selection):
+        work.loose, work.totals = True, NO_TOTALS
+        return
     match query.question_type:
         case QuestionType.WHEN:
             _edges(query, reader, work, selection)
         case QuestionType.DWELL:
             _dwell(query, reader, work, selection)
-        case QuestionType.RANK | QuestionType.TREND:
-            _grouped(query, reader, work, selection)
-        case QuestionType.COMPARE:
+        case QuestionType.RANK | QuestionType.TREND | QuestionType.COMPARE:
             _grouped(query, reader, work, selection)
         case _:
             _listing(query, reader, work, selection)
 
 
-def _check_text(query: Query, reader: EventReader, work: _Work, selection: Selection) -> None:
-    """Whether the words that were searched for occur, and occur together.
+def _missing(query: Query, reader: EventReader) -> tuple[str, ...]:
+    """Words that were searched for and occur in no event, whenever."""
+    return tuple(
+        word
+        for word in query.unsure_words[:MOST_WORDS]
+        if not reader.page(Selection(text=word, as_of=query.now), page_size=1).items
+    )
 
-    The store falls back to events with any of the words; a count must not.
-    """
+
+def _only_loosely(query: Query, reader: EventReader, work: _Work, selection: Selection) -> bool:
+    """Whether no event has all words of the text: the store falls back to events with any of
+    them, and a count must not."""
     words = query.text.split()
-    if work.totals.matches:
-        if len(words) < 2:
-            return
-        best = reader.page(selection, order=Order.BEST_MATCH, page_size=1).items
-        if best and has_all_words(best[0], words):
-            return
-        work.loose = True
-    missing: list[str] = []
-    for word in query.unsure_words[:6]:
-        anywhere = Selection(text=word, as_of=query.now)
-        if not reader.page(anywhere, page_size=1).items:
-            missing.append(word)
-    work.missing = tuple(missing)
+    if not work.totals.matches or len(words) < 2:
+        return False
+    best = reader.page(selection, order=Order.BEST_MATCH, page_size=1).items
+    return not (best and has_all_words(best[0], words))
 
 
 def _listing(query: Query, reader: EventReader, work: _Work, selection: Selection) -> None:
     if not work.totals.matches:
         _ongoing(query, reader, work)
         return
-    keys = (GroupBy.CAMERA, GroupBy.EVENT_TYPE)
-    work.groups[keys] = tuple(reader.grouped(selection, keys))
-    if query.question_type is QuestionType.RECURRING:
-        for key in (GroupBy.LOCAL_HOUR,):
-            work.groups[(key,)] = tuple(reader.grouped(selection, (key,)))
-    ranked = query.question_type is QuestionType.SEARCH and bool(query.text)
-    size = min(max(query.limit, MOST_EVIDENCE), 50)
     newest = reader.page(selection, order=Order.NEWEST, page_size=PAGE).items
     oldest = newest
+    keys = (GroupBy.CAMERA, GroupBy.EVENT_TYPE)
     if work.totals.matches > len(newest):
         oldest = reader.page(selection, order=Order.OLDEST, page_size=PAGE).items
+        work.groups[keys] = tuple(reader.grouped(selection, keys))
+    else:
+        work.groups[keys] = _counted(newest)
+    if query.question_type is QuestionType.RECURRING:
+        work.groups[GroupBy.LOCAL_HOUR,] = tuple(reader.grouped(selection, (GroupBy.LOCAL_HOUR,)))
     work.first, work.last = _at_edges(oldest, newest)
-    if ranked:
+    size = min(query.limit or MOST_EVIDENCE, 50)
+    if query.question_type is QuestionType.SEARCH and query.text:
         work.events = list(reader.page(selection, order=Order.BEST_MATCH, page_size=size).items)
-    elif query.limit or query.question_type is QuestionType.SEARCH:
+    elif size > PAGE:
         work.events = list(reader.page(selection, order=Order.NEWEST, page_size=size).items)
-        work.events = work.events[: query.limit or MOST_EVIDENCE]
+    elif query.limit or query.question_type is QuestionType.SEARCH:
+        work.events = list(newest[:size])
     else:
         work.events = spread([*newest, *oldest])
     _ongoing(query, reader, work)
+
+
+def _counted(events: tuple[Event, ...]) -> tuple[GroupRow, ...]:
+    """Counts by camera and type of events that are all there."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in events:
+        key = (one.camera_id, one.event_type)
+        matches, participants = found.get(key, (0, 0))
+        found[key] = (matches + 1, participants + one.participants)
+    rows = [GroupRow(keys, *counts) for keys, counts in found.items()]
+    return tuple(sorted(rows, key=lambda row: (-row.matches, row.keys)))
 
 
 def _at_edges(

@@ -172,6 +172,25 @@ def name_words(name: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+_PREAMBLE = re.compile(
+    r"^(?:(?:hey|hi|hello|ok|okay|so|well|please|kindly|now|thanks|also|could|can|would|will|you|tell|"
+    r"me|just|quickly|i(?: would|'d)? (?:like|want|need) to (?:know|see|ask)|i (?:want|need)|"
+    r"i'm (?:wondering|asking)|do you know|let me know|check|see|know|find out|if|whether|"
+    r"what i want to know is|my question is)\b[\s,:;.!]*)+(?=\w)"
+)
+_CODA = re.compile(r"[\s,]*\b(?:please|thanks|thank you|thx|cheers|right|ok|okay)$")
+
+
+def without_manners(text: str) -> str:
+    """A question (lower case) without what politeness puts before and behind it."""
+    bare = _PREAMBLE.sub("", text, count=1)
+    while True:
+        shorter = _CODA.sub("", bare)
+        if shorter == bare or not shorter:
+            return bare
+        bare = shorter
+
+
 def word_set(text: str) -> frozenset[str]:
     """The words of a text."""
     return frozenset(text.split())
