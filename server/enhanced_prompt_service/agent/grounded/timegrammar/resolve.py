@@ -158,7 +158,8 @@ def _united(readings: list[Reading], ctx: Context) -> Reading:
 # ---- one group ----------------------------------------------------------------------------------
 
 
-def _group(elements: Sequence[Element], ctx: Context) -> Reading | None:
+def _group(said: Sequence[Element], ctx: Context) -> Reading | None:
+    elements = list(dict.fromkeys(said))
     for one in elements:
         if isinstance(one, Wrong):
             raise CannotBe("impossible", one.why)
