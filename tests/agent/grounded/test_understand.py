@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enhanced_prompt_service.agent.grounded.index import Index
+from enhanced_prompt_service.agent.grounded.intents import Aspect
 from enhanced_prompt_service.agent.grounded.query import Query
 from enhanced_prompt_service.agent.grounded.understand import understand
 from enhanced_prompt_service.domain.answers import (
     Answer,
     Evidence,
+    Fact,
     PromptResponse,
     QuestionType,
     ResponseType,
@@ -484,3 +487,56 @@ def test_manners_change_nothing(text: str) -> None:
     plain = ask(text)
     for mannered in MANNERS:
         assert ask(mannered(text)) == plain, mannered(text)
+
+
+# ---- more of conversations ----------------------------------------------------------------------
+
+
+def test_a_fragment_with_a_time_keeps_nouns_and_place() -> None:
+    query = converse("How many trucks were at the mill on Monday?", "total for last week?")
+    assert query.question_type is QuestionType.COUNT
+    assert query.labels == {"truck"}
+    assert query.sites == {"mill"}
+    assert query.time_range == Interval(day(6).start, day(13).start)
+
+
+def test_what_did_it_see_is_about_the_first_of_the_ranking() -> None:
+    ranking = said(ask("Which camera was busiest on Monday?"))
+    facts = (Fact("events_by_camera", 9, "events", "m-03"),)
+    ranking = replace(ranking, answer=replace(ranking.answer, facts=facts))
+    query = ask("what did it see?", history=[ranking])
+    assert query.cameras == {"m-03"}
+    assert query.question_type is QuestionType.RECAP
+
+
+def test_compare_the_two_takes_both_places() -> None:
+    query = converse(
+        "How many people were at the mill on Monday?", "and at the pier?", "compare the two"
+    )
+    assert query.question_type is QuestionType.COMPARE
+    assert query.sites == {"mill", "pier9"}
+
+
+def test_the_average_goes_on_from_the_longest() -> None:
+    query = converse("How long was the longest walk at the pier?", "and the average?")
+    assert (query.question_type, query.aspect) == (QuestionType.DWELL, Aspect.MEAN)
+    assert query.event_types == {"person_walks"}
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("which types?", GroupBy.EVENT_TYPE),
+        ("where?", GroupBy.CAMERA),
+        ("on which days?", GroupBy.LOCAL_DATE),
+    ],
+)
+def test_the_same_events_can_be_counted_by_something(text: str, key: GroupBy) -> None:
+    query = converse("How many people were at the mill last week?", text)
+    assert query.question_type is QuestionType.RANK
+    assert query.group_by is key
+    assert query.sites == {"mill"}
+
+
+def test_why_is_not_ours_to_say() -> None:
+    assert converse("What happened yesterday?", "why?").question_type is QuestionType.REFUSE

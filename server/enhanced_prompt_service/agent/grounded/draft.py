@@ -38,6 +38,7 @@ class Draft:
     min_confidence: float | None = None
     event_id: str = ""
     moment: datetime | None = None
+    retimed: bool = False  # a follow-up named another time
     nothing: str = ""
     unsure: tuple[str, ...] = ()
     notice: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
@@ -23,7 +23,7 @@ from enhanced_prompt_service.domain.times import Interval, RecurringMask
 
 from .intents import Aspect
 from .question import Question
-from .words import without_manners
+from .words import without_manners, word_set
 
 _MARKER = re.compile(
     r"^(?:and|but|also|or|then|only|just|same|the same|what about|how about|now|ok|okay|so|again|"
@@ -71,6 +71,17 @@ _NEXT = re.compile(
 _BEFORE = re.compile(r"^(?:and |what happened |what about )?(?:before that|just before|before)$")
 
 
+_WHOLE = word_set(
+    """happened happen happening happens events event activity cameras camera anything everything
+    summary summarise summarize recap overview report going busy busier busiest quiet quietest
+    sites site zones detect recorded offline online"""
+)
+_PLURAL_KEY = re.compile(
+    r"^(?:and )?(?:which|what|by|on which|in which|at which) (?:\w+ )?"
+    r"(types?|kinds?|cameras?|zones?|sites?|hours?|days?|labels?)(?: of (?:events?|them))?$"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Previous:
     """The newest answer that a question can go on from."""
@@ -82,6 +93,8 @@ class Previous:
     aspect: Aspect
     threshold: tuple[float, str] | None
     query: str
+    top: str = ""  # the first group of its ranking
+    earlier: Interpretation | None = None  # of the answer before it
 
     @property
     def mask(self) -> RecurringMask | None:
@@ -91,6 +104,7 @@ class Previous:
 
 def previous(history: Sequence[PromptResponse]) -> Previous | None:
     """What the conversation was about; None where nothing can be gone on from."""
+    found: Previous | None = None
     for response in reversed(history):
         how = response.answer.interpretation
         if how.question_type in (
@@ -103,7 +117,14 @@ def previous(history: Sequence[PromptResponse]) -> Previous | None:
         metadata = response.answer.metadata
         kept = metadata.get("selection")
         kept = kept if isinstance(kept, dict) else {}
-        return Previous(
+        if found is not None:
+            return replace(found, earlier=how)
+        ranked = [
+            fact.group
+            for fact in response.answer.facts
+            if fact.group and fact.name in ("events_by_camera", "events_by_site")
+        ]
+        found = Previous(
             how=how,
             evidence=response.answer.evidence,
             windows=_windows(kept.get("windows")) or ((how.time_range,) if how.time_range else ()),
@@ -111,8 +132,9 @@ def previous(history: Sequence[PromptResponse]) -> Previous | None:
             aspect=_aspect(kept.get("aspect")),
             threshold=_threshold(kept.get("threshold")),
             query=response.query,
+            top=ranked[0] if ranked and how.question_type is QuestionType.RANK else "",
         )
-    return None
+    return found
 
 
 def _windows(kept: object) -> tuple[Interval, ...]:
@@ -189,6 +211,9 @@ def is_follow_up(question: Question, *, names_places: bool) -> bool:
     if question.has_time and names_places:
         return False
     fragment = not question.intent.explicit and len(words) <= 6
+    bare = question.chosen.pairs is None and not question.unknown and not names_places
+    if bare and len(words) <= 8 and not _WHOLE.intersection(words):
+        return True
     nothing_said = not question.has_time and not names_places and len(words) <= 8
     return fragment or nothing_said
 
@@ -231,6 +256,33 @@ def wants_place(question: Question) -> bool:
     """ "where?", "which camera?"."""
     return bool(re.search(r"^(?:and )?(?:where|which cameras?|on which camera|at which camera)"
                           r"(?: was (?:it|that)| were they)?$", spoken(question)))  # fmt: skip
+
+
+def wants_groups(question: Question) -> GroupBy | None:
+    """ "which types?", "by camera": what the same events are to be counted by."""
+    found = _PLURAL_KEY.search(spoken(question))
+    if found is None:
+        return None
+    return {
+        "type": GroupBy.EVENT_TYPE,
+        "kind": GroupBy.EVENT_TYPE,
+        "camera": GroupBy.CAMERA,
+        "zone": GroupBy.ZONE,
+        "site": GroupBy.SITE,
+        "hour": GroupBy.LOCAL_HOUR,
+        "day": GroupBy.LOCAL_DATE,
+        "label": GroupBy.LABEL,
+    }[found.group(1).removesuffix("s")]
+
+
+def means_the_first(question: Question) -> bool:
+    """ "what did it see?" behind a ranking: what stood first there."""
+    return bool(re.search(r"\b(?:it|that one|that camera|that site|there)\b", spoken(question)))
+
+
+def means_both(question: Question) -> bool:
+    """ "compare the two"."""
+    return bool(re.search(r"\b(?:the two|both|them|those two|these two)\b", spoken(question)))
 
 
 def wants_next(question: Question) -> int:

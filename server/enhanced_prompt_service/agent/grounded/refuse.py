@@ -43,6 +43,8 @@ _ABOUT_ME = re.compile(
     r"^(?:who|what|how|how old|where|why) are you\b|^are you\b|^do you (?:like|love|think|feel|"
     r"want|dream|believe)\b|\byour name\b|\bi (?:love|hate) you\b"
 )
+_REASONS = "I can say what the cameras saw, when, where and how often; not why it happened."
+_WHY = re.compile(r"^(?:but |and |so )?(?:why\b|what(?:'s| is| was) the reason|how come\b)")
 _SWITCHES = re.compile(
     r"^(?:(?:please|can|could|you|would|just|now) )*(?:turn|switch|shut|power) (?:it |them )?"
     r"(?:the \w+ )?(?:off|on|down|up)\b"
@@ -63,6 +65,8 @@ def refused(text: str, language: English) -> str:
     words = _WORD.findall(lowered)
     if _ABOUT_ME.search(lowered):
         return _OFF
+    if _WHY.search(lowered):
+        return _REASONS
     if _SWITCHES.search(lowered):
         return _ONLY_READS
     first = next((word for word in words if word not in _POLITE), "")

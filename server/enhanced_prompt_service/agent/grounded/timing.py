@@ -85,6 +85,7 @@ def set_time(
         draft.moment = None
         return
     draft.windows, draft.mask, draft.moment = found.windows, found.mask, found.moment
+    draft.retimed = before is not None
     many_days = found.uncut is not None and found.uncut.seconds > MORE_THAN_A_DAY
     if before is not None and found.mask is None and many_days:
         draft.mask = before.mask

@@ -8,6 +8,7 @@ choose from, never a guess.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,10 +25,14 @@ from .followup import (
     Previous,
     group_of,
     is_follow_up,
+    means_both,
+    means_the_first,
     one_event,
     previous,
+    spoken,
     wants_clips,
     wants_edge,
+    wants_groups,
     wants_place,
 )
 from .index import Habits, Index
@@ -113,7 +118,7 @@ def _understood(
         raise not_ours(question, index)
     _set_intent(question, draft, before if follows else None)
     _set_kinds(question, draft, index, before if follows else None)
-    _set_places(places, draft, index, before if follows else None)
+    _set_places(question, places, draft, index, before if follows else None)
     habits = index.habits(draft.cameras, draft.sites, draft.zones or ())
     zone = _zone(time_zone, habits, index, draft)
     set_time(question, draft, now, zone, habits, before if follows else None, index)
@@ -146,6 +151,16 @@ def _set_intent(question: Question, draft: Draft, before: Previous | None) -> No
     if wants_place(question):
         draft.type, draft.aspect, draft.group_by = QuestionType.RANK, Aspect.MOST, GroupBy.CAMERA
         return
+    groups = wants_groups(question)
+    if groups is not None:
+        draft.type, draft.aspect, draft.group_by = QuestionType.RANK, Aspect.MOST, groups
+        return
+    if before.how.question_type is QuestionType.DWELL and not question.chosen.pairs:
+        asked = spoken(question)
+        if re.search(r"\b(?:average|mean|longest)\b", asked):
+            draft.type = QuestionType.DWELL
+            draft.aspect = Aspect.LONGEST if "longest" in asked else Aspect.MEAN
+            return
     edge = wants_edge(question)
     if edge is not Aspect.NONE and intent.type in (QuestionType.RECAP, QuestionType.SEARCH):
         draft.type, draft.aspect, draft.limit = QuestionType.WHEN, edge, 0
@@ -197,7 +212,9 @@ def _set_kinds(question: Question, draft: Draft, index: Index, before: Previous 
     draft.text = how.text
 
 
-def _set_places(places: Places, draft: Draft, index: Index, before: Previous | None) -> None:
+def _set_places(
+    question: Question, places: Places, draft: Draft, index: Index, before: Previous | None
+) -> None:
     draft.assumptions += places.assumptions
     if places.certainty < 1:
         draft.certainty["names"] = places.certainty
@@ -214,6 +231,15 @@ def _set_places(places: Places, draft: Draft, index: Index, before: Previous | N
         draft.cameras = frozenset(how.cameras) or None
         draft.sites = frozenset(how.sites) or None
         draft.zones = frozenset(how.zones) or None
+        if before.top and means_the_first(question):
+            by_camera = group_of(how) is GroupBy.CAMERA
+            draft.cameras = frozenset({before.top}) if by_camera else draft.cameras
+            draft.sites = draft.sites if by_camera else frozenset({before.top})
+    both = draft.type is QuestionType.COMPARE and means_both(question)
+    if both and before is not None and before.earlier is not None:
+        earlier, how = before.earlier, before.how
+        draft.cameras = frozenset({*earlier.cameras, *how.cameras}) or None
+        draft.sites = frozenset({*earlier.sites, *how.sites}) or None
     if places.excluded:
         _exclude(places, draft, index)
 
@@ -315,6 +341,8 @@ def _shape(question: Question, draft: Draft, now: datetime, zone: ZoneInfo) -> N
         _not_yet(draft)
     if draft.mask is not None and draft.type in _MASKABLE and draft.aspect is not Aspect.CLIPS:
         draft.type = QuestionType.RECURRING
+    if draft.type is QuestionType.HEALTH and draft.aspect is Aspect.STATES and draft.retimed:
+        draft.aspect = Aspect.RECORDED
     if draft.moment is not None and draft.aspect is Aspect.RECORDED:
         draft.aspect = Aspect.STATES
     if draft.moment is not None and draft.type in _MOMENTARY:
