@@ -41,6 +41,7 @@ class English:
 
     function: frozenset[str]
     generic: frozenset[str]
+    weak: frozenset[str]
     particles: frozenset[str]
     silent: frozenset[str]
     plain: frozenset[str]  # common words that are never taken for a mistyped name
@@ -75,6 +76,7 @@ def english() -> English:
     return English(
         function=frozenset(data["function"]["words"].split()),
         generic=frozenset(data["generic"]["words"].split()),
+        weak=frozenset(data["weak"]["words"].split()),
         particles=frozenset(data["particles"]["words"].split()),
         silent=frozenset(stem(word) for word in data["silent"]["words"].split()),
         plain=frozenset(data["spelling"]["plain"].split()),

@@ -202,7 +202,9 @@ class KindIndex:
             if more is not None and more.also:
                 means += tuple(m for m in more.means if self._occurs(m) and m not in means)
             term = Term(word.text, means, at=word.at, moves=key in self._moving)
-            (found.soft if word.text in self._language.generic else found.actions).append(term)
+            language = self._language
+            soft = word.text in language.generic and word.text not in language.weak
+            (found.soft if soft else found.actions).append(term)
             return True
         return False
 
