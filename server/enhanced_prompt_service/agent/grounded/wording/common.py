@@ -70,9 +70,18 @@ class Said:
             text = f"{len_words(windows)} within {say_window(self.window or windows[0], self.zone)}"
         else:
             text = " and ".join(say_window(one, self.zone) for one in windows)
+        if windows and self._elsewhere():
+            text += f" ({self.query.zone})"
         if self.query.mask is not None:
             text += f", {say_mask(self.query.mask)}"
         return text
+
+    def _elsewhere(self) -> bool:
+        """Whether the times are not those of the clocks on the wall there."""
+        index, query = self.query.known_index, self.query
+        return {str(one) for one in index.site_zones(query.cameras, query.sites).values()} != {
+            query.zone
+        }
 
     def camera(self, camera_id: str, site: str = "") -> str:
         """A camera's name."""

@@ -40,9 +40,9 @@ def say_group(said: Said, by: GroupBy, key: str) -> str:
     match by:
         case GroupBy.LOCAL_HOUR:
             day, _, hour = key.partition("T")
-            return f"{say_day(day)}, {_hour(hour)}"
+            return f"{say_day(day)}, {say_hour(hour)}"
         case GroupBy.HOUR_OF_DAY:
-            return _hour(key)
+            return say_hour(key)
         case GroupBy.LOCAL_DATE:
             return say_day(key)
         case GroupBy.WEEKDAY:
@@ -51,7 +51,8 @@ def say_group(said: Said, by: GroupBy, key: str) -> str:
             return said.group_name(by, key)
 
 
-def _hour(hour: str) -> str:
+def say_hour(hour: str) -> str:
+    """ "14:00–15:00" of "14"."""
     number = int(hour)
     return f"{number:02d}:00–{number + 1:02d}:00"
 

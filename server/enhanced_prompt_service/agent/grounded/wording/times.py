@@ -77,7 +77,10 @@ def ask_window(window: Interval, zone: ZoneInfo, now: datetime | None = None) ->
     if start.date() == last.date():
         until = "midnight" if _midnight(end) else f"{end:%H:%M}"
         return f"between {start:%H:%M} and {until} on {say_date(start, weekday=False)}"
-    return f"from {start:%Y-%m-%dT%H:%M} to {end:%Y-%m-%dT%H:%M}"
+    return (
+        f"from {start:%H:%M} on {say_date(start, weekday=False)} "
+        f"to {end:%H:%M} on {say_date(end, weekday=False)}"
+    )
 
 
 def say_mask(mask: RecurringMask) -> str:

@@ -6,7 +6,7 @@ from enhanced_prompt_service.domain.events import GroupBy
 
 from .absence import say_nothing
 from .common import Said, group_facts, say_total
-from .groups import NOUNS, counts_of, recorded_groups, say_group
+from .groups import NOUNS, counts_of, recorded_groups, say_group, say_hour
 from .text import Text, many
 
 MOST_POINTS = 31
@@ -31,9 +31,12 @@ def compose_trend(text: Text, said: Said) -> None:
     text.add(f" By {NOUNS[by]}:" if len(shown) <= MOST_POINTS else f" The busiest {NOUNS[by]}s:")
     if len(shown) > MOST_POINTS:
         shown = sorted(list(counts.items())[:10])
+    one_day = by is GroupBy.LOCAL_HOUR and len({key[:10] for key in ordered}) == 1
     for key, count in shown:
-        text.add(f"\n• {say_group(said, by, key)}: {many(count)}")
+        name = say_hour(key[11:]) if one_day else say_group(said, by, key)
+        text.add(f"\n• {name}: {many(count)}")
         texts[key] = many(count)
-    text.add(f"\nMost: {say_group(said, by, peak)}, with {many(most)}.")
+    name = say_hour(peak[11:]) if one_day else say_group(said, by, peak)
+    text.add(f"\nMost: {name}, with {many(most)}.")
     texts[peak] = many(most)
     group_facts(text, by, ordered, texts)
