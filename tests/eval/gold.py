@@ -255,6 +255,8 @@ class Site:
 
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
+        self.titles: set[str] = set()
+        """What the catalogue calls its cameras and zones, where a name is more than an id."""
         self.database = sqlite3.connect(":memory:")
         self.database.executescript(SCHEMA)
 
@@ -315,9 +317,9 @@ class Site:
     # -- names --
 
     def names(self) -> frozenset[str]:
-        """Ids of cameras and sites: digits in them are no numbers."""
+        """Ids and names of cameras, sites and zones: digits in them ("Level 1") are no numbers."""
         rows = self.database.execute("SELECT camera FROM cameras UNION SELECT site FROM cameras")
-        return frozenset(name for (name,) in rows)
+        return frozenset(name for (name,) in rows) | self.titles
 
     def cameras(self, sites: Sequence[str] = ()) -> set[str]:
         """Camera ids, of the given sites or of all."""

@@ -27,6 +27,8 @@ def load_simulated_site() -> Site:
     """The same events, straight from the generator, in the gold's own database."""
     made = simulation()
     site = Site(TIME_ZONE)
+    catalogue = made.site()
+    site.titles = {one.name for one in (*catalogue.cameras, *catalogue.zones) if one.name}
     site.add_events(_events(made))
     site.add_clips(
         {
