@@ -540,3 +540,8 @@ def test_the_same_events_can_be_counted_by_something(text: str, key: GroupBy) ->
 
 def test_why_is_not_ours_to_say() -> None:
     assert converse("What happened yesterday?", "why?").question_type is QuestionType.REFUSE
+
+
+@pytest.mark.parametrize("text", ["What happened yesterday at the mill?", "tell me a joke"])
+def test_a_zone_that_does_not_exist_is_replaced(text: str) -> None:
+    assert ask(text, time_zone="Mars/Olympus").zone in ("Europe/Vienna", "UTC")

@@ -76,11 +76,11 @@ def understand(
 
 
 def _settled(end: Settled, now: datetime, index: Index, time_zone: str) -> Query:
-    zone = time_zone or index.habits(None, None, ()).zone
+    zone = _zone(time_zone, index.habits(None, None, ()), index, Draft(end.type))
     query = Query(
         end.type,
         now,
-        zone=zone,
+        zone=str(zone),
         notice=end.notice,
         choices=end.choices,
         index=index,
