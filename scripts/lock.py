@@ -23,7 +23,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "requirements/dev.txt": ("server", "postgres", "dev"),
+    "requirements/dev.txt": ("server", "postgres", "llm", "dev"),
     "requirements/run.txt": ("server", "postgres"),
 }
 DIRECT = "enhanced-prompt-service (pyproject.toml)"
