@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import signal
 import time
@@ -19,7 +18,6 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -32,7 +30,7 @@ from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warmer
-from .home import Home
+from .home import Home, clear_record, write_record
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
 from .rpc.leaving import LeavingOptions
@@ -43,6 +41,7 @@ from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
 from .storage import Database, Stores, open_stores
 from .turns import Agent, Replicas, RunnerParts, Turns, TurnsConfig
+from .workers.place import Place
 
 if TYPE_CHECKING:
     from .bus import RedisBus
@@ -65,7 +64,7 @@ AgentMaker = Callable[[Stores, Settings], WarmAgent]
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A running service. `address` is `host:port` as it was bound."""
+    """A running service. `address` is `host:port` as it was bound; `replica` is its name."""
 
     settings: Settings
     address: str
@@ -75,6 +74,7 @@ class App:
     server: RpcServer
     real_clock: Clock
     site_clock: SiteClock
+    replica: str
 
 
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
@@ -88,9 +88,11 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
 
 @asynccontextmanager
 async def create_app(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent
+    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
 ) -> AsyncGenerator[App]:
     """A service that answers, until the block is left; then it drains.
+
+    `place` makes it one of several workers.
 
     Raises whatever keeps it from starting: a taken port, a database that is away, an address that
     is not loopback while there is no identity.
@@ -106,7 +108,9 @@ async def create_app(
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
         agent = make_agent(stores, settings)
-        process = f"{home.instance}/{uuid.uuid4().hex}"
+        born = uuid.uuid4().hex
+        process = f"{home.instance}/{born}"
+        replica = f"{0 if place is None else place.index}-{born[:8]}"
         replicas = None
         if settings.redis_url:
             bus = await stack.enter_async_context(_bus(settings))
@@ -117,12 +121,15 @@ async def create_app(
                 encode=encode,
                 decode=decode,
                 keep_s=settings.turn_log_keep_s,
+                now=real_clock.now,
             )
         turns = await stack.enter_async_context(
             _turns(settings, stores, agent, process, real_clock, site_clock, replicas)
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
-        server = _server(settings, stores, turns, warmer, agent.model, real_clock, site_clock)
+        server = _server(
+            settings, place, replica, stores, turns, warmer, agent.model, real_clock, site_clock
+        )
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
         await stack.enter_async_context(_keeping(settings, stores, turns, real_clock, site_clock))
@@ -137,34 +144,50 @@ async def create_app(
             server,
             real_clock,
             site_clock,
+            replica,
         )
 
 
-def run(settings: Settings) -> None:
+def run(
+    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT. Owns the process: its logs, its event loop, its signals."""
     logs.configure(settings.log_level, settings.log_format)
-    _run(serve(settings))
+    _run(serve(settings, make_agent=make_agent, place=place))
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; the home says where while it does."""
+async def serve(
+    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; the home says where while it does.
+
+    A worker tells its supervisor instead, and also ends with it.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     started = time.monotonic()
-    async with create_app(settings) as app:
+    if place is not None:
+        _end_with(place.life_fd, stop, loop)
+    async with create_app(settings, make_agent=make_agent, place=place) as app:
         settle()
-        address_file = settings.home / "server.json"
-        _write_address(address_file, app)
+        if place is None:
+            write_record(settings.home, _record(app))
+        else:
+            place.announce(_record(app))
         _log.info(
-            "serving", address=app.address, start_ms=round((time.monotonic() - started) * 1000)
+            "serving",
+            address=app.address,
+            replica=app.replica,
+            start_ms=round((time.monotonic() - started) * 1000),
         )
         try:
             await stop.wait()
-            _log.info("draining", running_turns=app.turns.running)
+            _log.info("draining", replica=app.replica, running_turns=app.turns.running)
         finally:
-            address_file.unlink(missing_ok=True)
+            if place is None:
+                clear_record(settings.home)
     _log.info("stopped")
 
 
@@ -277,6 +300,8 @@ async def _keeping(
 
 def _server(
     settings: Settings,
+    place: Place | None,
+    replica: str,
     stores: Stores,
     turns: Turns,
     warmer: Warmer,
@@ -286,8 +311,10 @@ def _server(
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
-        port=settings.port,
+        port=settings.port if place is None else place.port,
         port_search=settings.port_search,
+        reuse_port=place is not None,
+        own_port=None if place is None else place.own_port,
         max_message_bytes=settings.max_message_bytes,
         reflection=settings.reflection,
     )
@@ -321,6 +348,7 @@ def _server(
         new_id=lambda: uuid.uuid4().hex,
         new_incident=lambda: uuid.uuid4().hex,
         monotonic=time.monotonic,
+        replica=replica,
     )
 
 
@@ -352,19 +380,23 @@ def _new_id(kind: str) -> str:
     return f"{kind}_{uuid.uuid4().hex}"
 
 
-def _write_address(path: Path, app: App) -> None:
-    """Whole or not at all: whoever reads it never sees half."""
-    text = json.dumps(
-        {
-            "address": app.address,
-            "grpc_port": app.port,
-            "pid": os.getpid(),
-            "site_time": app.site_clock.now().isoformat() if app.site_clock.moved else None,
-        }
-    )
-    draft = path.with_suffix(".tmp")
-    draft.write_text(text)
-    draft.replace(path)
+def _end_with(life_fd: int, stop: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    def ended() -> None:
+        loop.remove_reader(life_fd)  # the end of a pipe stays readable
+        stop.set()
+
+    loop.add_reader(life_fd, ended)
+
+
+def _record(app: App) -> dict[str, object]:
+    """What the home says of a running server."""
+    return {
+        "address": app.address,
+        "grpc_port": app.port,
+        "pid": os.getpid(),
+        "replica": app.replica,
+        "site_time": app.site_clock.now().isoformat() if app.site_clock.moved else None,
+    }
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

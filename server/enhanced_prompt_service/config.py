@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -56,6 +56,13 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address to listen on. Only loopback until identity is configured."
     )
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that share the port; each has one of its own beside it. "
+        "More than one needs EPS_REDIS_URL.",
+    )
     port_search: int = Field(
         20, ge=0, le=1000, description="How many ports above a taken one are tried."
     )
@@ -119,6 +126,17 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."
     )
+
+    @model_validator(mode="after")
+    def _workers_share(self) -> Self:
+        if self.workers > 1 and not self.redis_url:
+            raise ValueError("more than one worker needs Redis: set EPS_REDIS_URL")
+        return self
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> Self:
+        """What EPS_* variables say; `given` stands above them. Raises ValidationError."""
+        return cls(**given)
 
     @property
     def database(self) -> str:

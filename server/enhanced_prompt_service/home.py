@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+_RECORD = "server.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,18 @@ class Home:
             if alone:
                 fcntl.flock(lock, fcntl.LOCK_SH)  # others may come, and see that we are here
             yield cls(path, name.read_text().strip(), alone)
+
+
+def write_record(folder: Path, record: Mapping[str, object]) -> None:
+    """Say where the server of this home is; whoever reads it sees all of it or nothing."""
+    draft = folder / f"{_RECORD}.tmp"
+    draft.write_text(json.dumps(record))
+    draft.replace(folder / _RECORD)
+
+
+def clear_record(folder: Path) -> None:
+    """Nobody serves here any more."""
+    (folder / _RECORD).unlink(missing_ok=True)
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

@@ -24,14 +24,12 @@ from enhanced_prompt.v1 import (
     site_service_pb2_grpc,
 )
 from enhanced_prompt_service.rpc.interceptors import Resolve, default_caller
+from enhanced_prompt_service.rpc.ports import NoFreePortError, is_loopback, join_address
 from enhanced_prompt_service.rpc.server import (
-    NoFreePortError,
     NotLoopbackError,
     RpcOptions,
     RpcServer,
     contract_services,
-    is_loopback,
-    join_address,
 )
 
 from . import kit

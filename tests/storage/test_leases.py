@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from enhanced_prompt_service.domain.errors import Conflict
+from enhanced_prompt_service.domain.errors import Conflict, Reason
 from enhanced_prompt_service.domain.identity import Caller
-from enhanced_prompt_service.domain.turns import TurnRow, TurnState
+from enhanced_prompt_service.domain.turns import TurnError, TurnRow, TurnState
 from enhanced_prompt_service.storage import Stores
 from tests.storage.makers import NOON
 
@@ -94,3 +94,33 @@ async def test_a_wish_to_stop_is_of_one_attempt_alone(stores: Stores) -> None:
     await stores.turns.renew("one", GONE_S)
     await begun(stores, "t2", "two")
     assert await stores.turns.renew("two", LONG_S) == []
+
+
+async def test_turns_of_lost_processes_are_closed_and_those_of_others_are_not(
+    stores: Stores,
+) -> None:
+    for number, process in enumerate(("lost", "alive", "without"), start=1):
+        await begun(stores, f"t{number}", process, conversation_id=process, request_id=process)
+    await stores.turns.renew("lost", -5.0)
+    await stores.turns.renew("alive", LONG_S)
+
+    assert await stores.turns.fail_lost(60.0, NOON) == 0
+    assert await stores.turns.fail_lost(4.0, NOON) == 1
+    assert await stores.turns.fail_lost(4.0, NOON) == 0
+
+    closed = await stores.turns.get_turn(ME, "t1")
+    assert closed.state is TurnState.FAILED
+    assert closed.error is not None
+    assert closed.error.retryable
+    for turn_id in ("t2", "t3"):
+        assert (await stores.turns.get_turn(ME, turn_id)).state is TurnState.RUNNING
+
+
+async def test_a_start_closes_no_turn_of_a_living_process_of_the_same_home(stores: Stores) -> None:
+    await begun(stores, "t1", "home/a", conversation_id="a", request_id="a")
+    await begun(stores, "t2", "home/b", conversation_id="b", request_id="b")
+    await stores.turns.renew("home/a", LONG_S)
+    lost = TurnError(Reason.RUNNER_LOST, "gone", retryable=True)
+    assert await stores.turns.fail_orphans("home/", lost, NOON) == 1
+    assert (await stores.turns.get_turn(ME, "t1")).state is TurnState.RUNNING
+    assert (await stores.turns.get_turn(ME, "t2")).state is TurnState.FAILED

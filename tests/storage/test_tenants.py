@@ -115,6 +115,7 @@ WRITES = {
     "TurnStore.finish",
     "ConversationStore.delete_conversation",  # its own tests
     "TurnStore.fail_orphans",  # the host's, of all tenants
+    "TurnStore.fail_lost",  # likewise
     "TurnStore.renew",  # processes', of no tenant
     "TurnStore.release",
     "TurnStore.runner_alive",

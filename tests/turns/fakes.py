@@ -116,6 +116,9 @@ class MemoryTurnStore:
     ) -> TurnRow | None:
         return next((row for row in self.rows.values() if row.request_id == request_id), None)
 
+    async def fail_lost(self, after_s: float, now: datetime) -> int:
+        raise NotImplementedError
+
     async def fail_orphans(self, runner_prefix: str, error: Any, now: datetime) -> int:
         return 0
 

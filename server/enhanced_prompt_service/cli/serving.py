@@ -1,7 +1,10 @@
-"""`eps serve`: the server, in this process. Options stand above EPS_* variables."""
+"""`eps serve`: the server, in this process, or a supervisor of several. Options stand above EPS_*
+variables."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +21,15 @@ def serve(
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="Port; 0 for any. Default: EPS_PORT, else 50051."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that share the port; more than one needs --redis-url."
+        ),
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="redis://host:port/db: what replicas share. EPS_REDIS_URL.")
     ] = None,
     database_url: Annotated[
         str | None,
@@ -53,6 +65,8 @@ def serve(
     given: dict[str, Any] = {
         "host": host,
         "port": port,
+        "workers": workers,
+        "redis_url": redis_url,
         "database_url": database_url,
         "home": home,
         "clock": clock,
@@ -60,17 +74,32 @@ def serve(
         "log_level": log_level,
         "log_format": log_format,
     }
+    given = {name: value for name, value in given.items() if value is not None}
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
         problems = "; ".join(
-            f"EPS_{str(one['loc'][0]).upper() if one['loc'] else ''}: {one['msg']}"
+            f"EPS_{str(one['loc'][0]).upper()}: {one['msg']}" if one["loc"] else one["msg"]
             for one in error.errors()
         )
         fail(problems, USAGE)
+    if settings.workers > 1:
+        _supervise(given)
     try:
         run(settings)
     except NotLoopbackError as error:
         fail(str(error), USAGE)
     except (ServiceError, OSError) as error:  # a database that is away, no free port, no folder
         fail(f"cannot start: {error}", SERVICE_ERROR)
+
+
+def _supervise(given: dict[str, Any]) -> None:
+    """Become the supervisor: a process of its own kind, which has never imported grpc."""
+    chosen = {f"EPS_{name.upper()}": str(value) for name, value in given.items()}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(  # noqa: S606 - no shell is wanted
+        sys.executable,
+        [sys.executable, "-m", "enhanced_prompt_service.workers"],
+        {**os.environ, **chosen},
+    )

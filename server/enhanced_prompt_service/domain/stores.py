@@ -272,7 +272,13 @@ class TurnStore(Protocol):
         ...
 
     async def fail_orphans(self, runner_prefix: str, error: TurnError, now: datetime) -> int:
-        """Close turns that a former process of this host left running; returns how many."""
+        """Close turns that a former process of this host left running, and that no living one
+        holds by a lease; returns how many."""
+        ...
+
+    async def fail_lost(self, after_s: float, now: datetime) -> int:
+        """Close turns of processes whose lease ran out so many seconds ago, and forget those
+        leases; returns how many."""
         ...
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import ipaddress
 import pkgutil
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -31,6 +29,7 @@ from .interceptors import (
     default_caller,
 )
 from .live import LiveCalls
+from .ports import NoFreePortError, is_free, is_loopback, join_address, stop_accepting
 from .reflection import reflection_methods
 from .registry import Collector, Method, built, compose, methods_of
 from .validate import Validator
@@ -56,10 +55,6 @@ class NotLoopbackError(ValueError):
     """Without identity, anybody who reaches the port may ask everything: only this machine may."""
 
 
-class NoFreePortError(OSError):
-    """No port of the range could be bound."""
-
-
 @dataclass(frozen=True, slots=True)
 class RpcOptions:
     """How a server listens and what it lets through.
@@ -69,6 +64,8 @@ class RpcOptions:
         port: 0 takes any free one.
         port_search: How many ports above a taken one are tried.
         reuse_port: Share the port with other workers. Off, a second server cannot bind it silently.
+        own_port: A second port, for this worker alone: behind a gateway one connection would
+            otherwise pin everything to one worker (design 3, rule 25).
         max_message_bytes: Larger requests are RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE).
         max_metadata_bytes: Larger request metadata is refused by grpc.
         min_ping_s: Pings of clients that come no closer than this are never punished, also while
@@ -82,6 +79,7 @@ class RpcOptions:
     port: int = 50051
     port_search: int = 20
     reuse_port: bool = False
+    own_port: int | None = None
     max_message_bytes: int = 4 * 1024 * 1024
     max_metadata_bytes: int = 16 * 1024
     min_ping_s: float = 10.0
@@ -101,6 +99,7 @@ class RpcServer:
 
     `servicers` go by the short names of their services; RPCs that nobody serves answer
     UNIMPLEMENTED with a reason. `new_id` makes request ids, `new_incident` ids of incidents.
+    `replica` names this server in the metadata of its answers.
     `interceptors` come inside of request id, log lines and identity. A `resolve` other than
     `default_caller` is an identity, and lifts the limit to loopback.
     """
@@ -114,6 +113,7 @@ class RpcServer:
         new_id: Callable[[], str],
         new_incident: Callable[[], str],
         monotonic: Callable[[], float],
+        replica: str = "",
         resolve: Resolve = default_caller,
         interceptors: Sequence[AsyncServerInterceptor] = (),
     ) -> None:
@@ -138,7 +138,7 @@ class RpcServer:
             live=self.live,
         )
         self._interceptors: tuple[AsyncServerInterceptor, ...] = (
-            RequestIdInterceptor(new_id),
+            RequestIdInterceptor(new_id, replica),
             LoggingInterceptor(log),
             DrainingInterceptor(self.live),
             IdentityInterceptor(resolve),
@@ -172,6 +172,8 @@ class RpcServer:
             (await compose(self._methods(), self._guard, self._interceptors),)
         )
         port = _bind(server, self._options)
+        if (own := self._options.own_port) is not None:
+            server.add_insecure_port(join_address(self._options.host, own))
         await server.start()
         self._server = server
         self._address = join_address(self._options.host, port)
@@ -188,6 +190,8 @@ class RpcServer:
 
     async def drain(self) -> None:
         """Say NOT_SERVING and refuse new calls; those under way go on."""
+        if self._options.reuse_port:
+            stop_accepting(self.port)
         await self.health.enter_graceful_shutdown()
         self.live.close()
 
@@ -250,22 +254,6 @@ def contract_services() -> list[ServiceDescriptor]:
     return [found[name] for name in sorted(found)]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def join_address(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 address."""
-    bare = host.strip("[]")
-    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
-
-
 def _channel_options(options: RpcOptions) -> list[tuple[str, Any]]:
     return [
         ("grpc.so_reuseport", int(options.reuse_port)),
@@ -285,7 +273,7 @@ def _bind(server: grpc.aio.Server, options: RpcOptions) -> int:
     wanted = options.port
     last = wanted if wanted == 0 else min(wanted + options.port_search, 65535)
     for port in range(wanted, last + 1):
-        if port and not options.reuse_port and not _is_free(options.host, port):
+        if port and not options.reuse_port and not is_free(options.host, port):
             continue  # asked first, because grpc writes to stderr about a port that it cannot get
         try:
             bound = server.add_insecure_port(join_address(options.host, port))
@@ -294,15 +282,3 @@ def _bind(server: grpc.aio.Server, options: RpcOptions) -> int:
         if bound:
             return bound
     raise NoFreePortError(f"no free port on {options.host} from {wanted} to {last}")
-
-
-def _is_free(host: str, port: int) -> bool:
-    bare = host.strip("[]")
-    family = socket.AF_INET6 if ":" in bare else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bare, port))
-        except OSError:
-            return False
-    return True

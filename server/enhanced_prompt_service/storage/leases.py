@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, exists, func, select, text
 
 from ..domain.identity import Caller
 from ..domain.turns import TurnState
@@ -59,6 +59,31 @@ def alive(session: Session, runner: str) -> bool:
         select(leases.c.alive_until_us).where(leases.c.process == runner.rpartition("/")[0])
     ).scalar_one_or_none()
     return until is None or until > now_us(session)
+
+
+def held(session: Session) -> ColumnElement[bool]:
+    """For a statement over turns: whether the runner's process has its lease."""
+    return _of_runner(leases.c.alive_until_us > now_us(session))
+
+
+def ran_out(session: Session, after_s: float) -> ColumnElement[bool]:
+    """For a statement over turns: whether the runner's lease ran out so many seconds ago."""
+    return _of_runner(_old(session, after_s))
+
+
+def forget(session: Session, after_s: float) -> None:
+    """Drop leases that ran out so many seconds ago. Their turns must be closed before: a process
+    without a lease counts as one that never took one."""
+    session.execute(leases.delete().where(_old(session, after_s)))
+
+
+def _of_runner(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    runner = func.substr(turns.c.runner, 1, func.length(leases.c.process) + 1)
+    return exists().where(runner == leases.c.process + "/", which)
+
+
+def _old(session: Session, after_s: float) -> ColumnElement[bool]:
+    return leases.c.alive_until_us <= now_us(session) - round(after_s * SECOND)
 
 
 def request_cancel(session: Session, caller: Caller, turn_id: str) -> None:

@@ -68,8 +68,10 @@ class SqliteBackend:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work on one snapshot."""
-        if not self._wal:  # the first writer makes the file and turns WAL on, once for all
-            await self.write(lambda _: None, lambda: None)
+        if not self._wal:
+            # The first writer makes the file and turns WAL on, once for all. One process at a
+            # time: SQLite does not wait for another one that does the same, whatever its timeout.
+            await self.exclusively(lambda _: None)
             self._wal = True
         return await _run(self._read_threads, lambda: self._read(work))
 

@@ -371,10 +371,15 @@ class SqlTurnStore:
         await self._database.write(lambda s: leases.request_cancel(s, caller, turn_id))
 
     async def fail_orphans(self, runner_prefix: str, error: TurnError, now: datetime) -> int:
-        """Close turns that a former process of this host left running; returns how many."""
+        """Close turns that a former process of this host left running, and that no living one
+        holds by a lease; returns how many."""
         return await self._database.write(
             lambda session: turns.fail_orphans(session, runner_prefix, error, now)
         )
+
+    async def fail_lost(self, after_s: float, now: datetime) -> int:
+        """Close turns of processes whose lease ran out so long ago; returns how many."""
+        return await self._database.write(lambda session: turns.fail_lost(session, after_s, now))
 
 
 class SqlConversationStore:

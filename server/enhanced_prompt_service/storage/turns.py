@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Insert,
     Row,
     Select,
@@ -386,13 +387,22 @@ def find_request(
 
 
 def fail_orphans(session: Session, runner_prefix: str, error: TurnError, now: datetime) -> int:
-    """Close all running turns whose runner begins so, whoever asked them."""
+    """Close all running turns whose runner begins so and has no lease, whoever asked them."""
+    mine = func.substr(turns.c.runner, 1, len(runner_prefix)) == runner_prefix
+    return _fail(session, mine & ~leases.held(session), error, now)
+
+
+def fail_lost(session: Session, after_s: float, now: datetime) -> int:
+    """Close all running turns whose runner's lease ran out so long ago, and forget those leases."""
+    failed = _fail(session, leases.ran_out(session, after_s), _RUNNER_LOST, now)
+    leases.forget(session, after_s)
+    return failed
+
+
+def _fail(session: Session, which: ColumnElement[bool], error: TurnError, now: datetime) -> int:
     return session.execute(
         turns.update()
-        .where(
-            turns.c.state == _RUNNING,
-            func.substr(turns.c.runner, 1, len(runner_prefix)) == runner_prefix,
-        )
+        .where(turns.c.state == _RUNNING, which)
         .values(state=TurnState.FAILED.value, ended_us=to_us(now), error=codec.dump_error(error))
     ).rowcount
 

@@ -9,7 +9,9 @@ next renewal: slower, but also when the bus is away.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 
 import structlog
 
@@ -27,6 +29,8 @@ _log = structlog.get_logger("eps.turns")
 
 LEASE_S = 3.0
 RENEW_S = 1.0
+LOST_S = 10.0
+"""So long after its process lost its lease a turn is closed, for whoever does not ask it again."""
 LETTER_S = 60.0
 """How long a letter to a runner waits for it."""
 GIVE_UP_S = 5.0
@@ -50,12 +54,15 @@ class Replicas:
         encode: Encode,
         decode: Decode,
         keep_s: float,
+        now: Callable[[], datetime],
     ) -> None:
         self._bus = bus
         self._turns = turns
         self._process = process
         self._parts = MirrorParts(bus, turns, encode, decode)
         self._keep_s = keep_s
+        self._now = now
+        self._renewals = 0
         self._mirrors: dict[tuple[str, int], Mirror] = {}
 
     # ---- this process's turns -------------------------------------------------------------------
@@ -102,10 +109,18 @@ class Replicas:
 
     async def _renew(self) -> list[str]:
         try:
-            return await self._turns.renew(self._process, LEASE_S)
+            wanted = await self._turns.renew(self._process, LEASE_S)
+            self._renewals += 1
+            if self._renewals % round(LOST_S / RENEW_S) == 1:
+                await self._close_lost()
+            return wanted
         except ServiceError:
             _log.warning("lease not renewed: the database is away")
             return []
+
+    async def _close_lost(self) -> None:
+        if lost := await self._turns.fail_lost(LOST_S, self._now()):
+            _log.warning("closed turns of lost processes", turns=lost)
 
     # ---- other replicas' turns ------------------------------------------------------------------
 
