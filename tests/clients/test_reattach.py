@@ -63,7 +63,7 @@ async def end(context: Any, ending: str) -> None:
             await context.abort(grpc.StatusCode[ending], "connection reset by peer")
 
 
-@pytest.mark.parametrize("ending", ["ok", "draining", "given up", "UNAVAILABLE", "INTERNAL"])
+@pytest.mark.parametrize("ending", ["ok", "draining", "given up", "UNAVAILABLE", "CANCELLED", "INTERNAL"])
 @pytest.mark.parametrize("position", [1, 2, 3])
 async def test_a_cut_stream_goes_on_after_its_last_frame(
     driver: Driver, script: Script, position: int, ending: str
@@ -84,7 +84,7 @@ async def test_a_cut_stream_goes_on_after_its_last_frame(
     )
 
 
-@pytest.mark.parametrize("ending", ["ok", "draining", "UNAVAILABLE"])
+@pytest.mark.parametrize("ending", ["ok", "draining", "UNAVAILABLE", "CANCELLED"])
 async def test_a_stream_that_is_cut_before_its_first_frame_is_asked_again_with_its_request_id(
     driver: Driver, script: Script, ending: str
 ) -> None:

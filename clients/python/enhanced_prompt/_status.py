@@ -34,6 +34,7 @@ DOMAIN = "enhanced-prompt.v1"
 STATUS_DETAILS = "grpc-status-details-bin"
 REQUEST_ID = "x-request-id"
 PREFIX = "ERROR_REASON_"
+_BY_US = "Locally cancelled"  # how grpc's details begin where the caller cancelled
 
 BY_REASON: Mapping[str, type[EnhancedPromptError]] = {
     found.reason: found for found in all_errors() if "reason" in vars(found) and found.reason
@@ -93,7 +94,8 @@ def from_rpc(error: grpc.RpcError, target: str) -> EnhancedPromptError:
     """The exception for a failed call: from the status in its trailers, else from its code.
 
     A server of ours always sends details, so UNAVAILABLE without any comes from the transport, or
-    from a proxy in between: no service was reached.
+    from a proxy in between: no service was reached. Likewise CANCELLED, unless it was this side
+    that cancelled: grpc says so to calls that cross a server's farewell.
     """
     trailers = _trailers(error)
     request_id = _text(trailers.get(REQUEST_ID, ""))
@@ -104,7 +106,9 @@ def from_rpc(error: grpc.RpcError, target: str) -> EnhancedPromptError:
         except DecodeError:
             pass
     code, details = error.code(), error.details() or ""
-    if code is StatusCode.UNAVAILABLE:
+    if code is StatusCode.UNAVAILABLE or (
+        code is StatusCode.CANCELLED and not details.startswith(_BY_US)
+    ):
         return ConnectionFailed(f"cannot reach {target}: {details}", request_id=request_id)
     if code is StatusCode.DEADLINE_EXCEEDED:
         details = "no answer before the deadline"

@@ -6,6 +6,7 @@ Settings come from EPS_* variables; arguments replace the command that starts a 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from .. import logs
@@ -17,6 +18,8 @@ WORKER = (sys.executable, "-m", "enhanced_prompt_service.workers.worker")
 
 def main() -> None:
     """Run until SIGTERM or SIGINT. Exit status 0 after a drain, 1 where something went wrong."""
+    # grpc's own log lines (a connection that went away) are none of an operator's business.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     settings = Settings.from_environment()
     logs.configure(settings.log_level, settings.log_format)
     plan = Plan(

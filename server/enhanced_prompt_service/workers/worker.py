@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from ..app import run
+from ..app import AgentMaker, grounded_agent, run
 from ..config import Settings
 from ..domain.errors import ServiceError
 from .place import Place
 
 
-def main() -> None:
+def work(place: str, make_agent: AgentMaker = grounded_agent) -> None:
     """Serve at the place that the supervisor chose, until SIGTERM or the supervisor's end."""
     try:
-        run(Settings.from_environment(), place=Place.load(sys.argv[1]))
+        run(Settings.from_environment(), make_agent=make_agent, place=Place.load(place))
     except (ServiceError, OSError, ValueError) as error:  # no database, no folder, no loopback
         sys.exit(f"cannot start: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    work(sys.argv[1])
