@@ -131,7 +131,8 @@ class HistoryServiceServicer:
     def DeleteConversation(self, request, context):
         """DeleteConversation deletes a conversation for good: messages, responses, search index, hot
         memory, turn logs and pending deliveries. A turn that still runs is cancelled and stores
-        nothing. Fails with NOT_FOUND (CONVERSATION_NOT_FOUND).
+        nothing. Deleting again within 24 hours says the same once more; otherwise it fails with
+        NOT_FOUND (CONVERSATION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

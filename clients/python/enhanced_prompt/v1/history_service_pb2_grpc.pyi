@@ -56,7 +56,8 @@ class HistoryServiceStub:
     DeleteConversation: _grpc.UnaryUnaryMultiCallable[_history_service_pb2.DeleteConversationRequest, _history_service_pb2.DeleteConversationResponse]
     """DeleteConversation deletes a conversation for good: messages, responses, search index, hot
     memory, turn logs and pending deliveries. A turn that still runs is cancelled and stores
-    nothing. Fails with NOT_FOUND (CONVERSATION_NOT_FOUND).
+    nothing. Deleting again within 24 hours says the same once more; otherwise it fails with
+    NOT_FOUND (CONVERSATION_NOT_FOUND).
     """
     ExportConversations: _grpc.UnaryStreamMultiCallable[_history_service_pb2.ExportConversationsRequest, _history_service_pb2.ExportConversationsResponse]
     """ExportConversations streams whole conversations in order of last activity, oldest first, for
@@ -92,7 +93,8 @@ class HistoryServiceAsyncStub(HistoryServiceStub):
     DeleteConversation: _aio.UnaryUnaryMultiCallable[_history_service_pb2.DeleteConversationRequest, _history_service_pb2.DeleteConversationResponse]  # type: ignore[assignment]
     """DeleteConversation deletes a conversation for good: messages, responses, search index, hot
     memory, turn logs and pending deliveries. A turn that still runs is cancelled and stores
-    nothing. Fails with NOT_FOUND (CONVERSATION_NOT_FOUND).
+    nothing. Deleting again within 24 hours says the same once more; otherwise it fails with
+    NOT_FOUND (CONVERSATION_NOT_FOUND).
     """
     ExportConversations: _aio.UnaryStreamMultiCallable[_history_service_pb2.ExportConversationsRequest, _history_service_pb2.ExportConversationsResponse]  # type: ignore[assignment]
     """ExportConversations streams whole conversations in order of last activity, oldest first, for
@@ -167,7 +169,8 @@ class HistoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_history_service_pb2.DeleteConversationResponse, _abc.Awaitable[_history_service_pb2.DeleteConversationResponse]]:
         """DeleteConversation deletes a conversation for good: messages, responses, search index, hot
         memory, turn logs and pending deliveries. A turn that still runs is cancelled and stores
-        nothing. Fails with NOT_FOUND (CONVERSATION_NOT_FOUND).
+        nothing. Deleting again within 24 hours says the same once more; otherwise it fails with
+        NOT_FOUND (CONVERSATION_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod
