@@ -94,3 +94,18 @@ async def test_a_wish_to_stop_is_of_one_attempt_alone(stores: Stores) -> None:
     await stores.turns.renew("one", GONE_S)
     await begun(stores, "t2", "two")
     assert await stores.turns.renew("two", LONG_S) == []
+
+
+async def test_the_running_turn_of_a_conversation_is_the_callers_own_and_alive(
+    stores: Stores,
+) -> None:
+    assert await stores.turns.running_turn(ME, "talk") == ""
+    await begun(stores, "t1", "one")
+    assert await stores.turns.running_turn(ME, "talk") == "t1"
+    assert await stores.turns.running_turn(OTHER, "talk") == ""
+    assert await stores.turns.running_turn(ME, "another") == ""
+    await stores.turns.renew("one", GONE_S)
+    assert await stores.turns.running_turn(ME, "talk") == ""
+    await stores.turns.renew("one", LONG_S)
+    await stores.turns.finish(ME, turn_id="t1", attempt=1, state=TurnState.CANCELLED, now=NOON)
+    assert await stores.turns.running_turn(ME, "talk") == ""
