@@ -124,3 +124,18 @@ async def test_a_start_closes_no_turn_of_a_living_process_of_the_same_home(store
     assert await stores.turns.fail_orphans("home/", lost, NOON) == 1
     assert (await stores.turns.get_turn(ME, "t1")).state is TurnState.RUNNING
     assert (await stores.turns.get_turn(ME, "t2")).state is TurnState.FAILED
+
+
+async def test_the_running_turn_of_a_conversation_is_the_callers_own_and_alive(
+    stores: Stores,
+) -> None:
+    assert await stores.turns.running_turn(ME, "talk") == ""
+    await begun(stores, "t1", "one")
+    assert await stores.turns.running_turn(ME, "talk") == "t1"
+    assert await stores.turns.running_turn(OTHER, "talk") == ""
+    assert await stores.turns.running_turn(ME, "another") == ""
+    await stores.turns.renew("one", GONE_S)
+    assert await stores.turns.running_turn(ME, "talk") == ""
+    await stores.turns.renew("one", LONG_S)
+    await stores.turns.finish(ME, turn_id="t1", attempt=1, state=TurnState.CANCELLED, now=NOON)
+    assert await stores.turns.running_turn(ME, "talk") == ""

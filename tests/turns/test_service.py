@@ -365,6 +365,27 @@ async def test_storage_failing_at_the_end_closes_readers_and_stores_nothing() ->
     assert frames[-1].sequence == 0
 
 
+async def test_an_end_that_could_not_be_stored_is_stored_when_the_database_is_back() -> None:
+    """Until then its row says RUNNING, and would block the conversation for ever."""
+    turns, store, _ = make_turns(ScriptedAgent(), store_again_s=0.01)
+    store.fail_finish = Unavailable("database away")
+    request = TurnRequest("q", conversation_id="c", request_id="r")
+    async with turns:
+        lost = await frames_of(await turns.start(CALLER, request))
+        store.finishing.clear()
+        await store.finishing.wait()  # it is tried again
+        store.fail_finish = None
+        while store.rows[turn_id := next(iter(store.rows))].state is TurnState.RUNNING:
+            store.finishing.clear()
+            await store.finishing.wait()
+        again = await frames_of(await turns.start(CALLER, request))
+        other = await turns.start(CALLER, TurnRequest("q", conversation_id="c", request_id="s"))
+        assert (await frames_of(other))[-1].kind is FrameKind.COMPLETED
+    assert lost[-1].sequence == 0
+    assert [(one.kind, one.replayed) for one in again] == [(FrameKind.COMPLETED, True)]
+    assert store.rows[turn_id].attempt == 1
+
+
 async def test_a_stop_while_the_answer_is_being_stored_comes_too_late() -> None:
     turns, store, _ = make_turns(ScriptedAgent())
     store.hold_finish = asyncio.Event()
@@ -559,10 +580,10 @@ async def test_the_running_turn_of_a_conversation_is_known_to_its_own_caller() -
     turns, _, _ = make_turns(agent)
     async with turns:
         with await turns.start(CALLER, TurnRequest("who?", conversation_id="c")) as attached:
-            assert turns.running_in(CALLER, "c") == attached.turn_id
-            assert turns.running_in(CALLER, "other") == ""
-            assert turns.running_in(dataclasses.replace(CALLER, user="other"), "c") == ""
+            assert await turns.running_in(CALLER, "c") == attached.turn_id
+            assert await turns.running_in(CALLER, "other") == ""
+            assert await turns.running_in(dataclasses.replace(CALLER, user="other"), "c") == ""
             agent.release.set()
             await frames_of(attached)
         assert await turns.idle(10)
-        assert turns.running_in(CALLER, "c") == ""
+        assert await turns.running_in(CALLER, "c") == ""

@@ -248,6 +248,11 @@ class TurnStore(Protocol):
         """One turn of the caller's own. Raises NotFound (TURN_NOT_FOUND)."""
         ...
 
+    async def running_turn(self, caller: Caller, conversation_id: str) -> str:
+        """The turn of a conversation of the caller's own that runs now, wherever; "" where none
+        does. One whose process lost its lease does not run any more."""
+        ...
+
     async def find_request(
         self, caller: Caller, request_id: str, since: datetime
     ) -> TurnRow | None:

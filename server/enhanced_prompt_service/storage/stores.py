@@ -346,6 +346,12 @@ class SqlTurnStore:
         """One turn of the caller's own. Raises NotFound (TURN_NOT_FOUND)."""
         return await self._database.read(lambda session: turns.get(session, caller, turn_id))
 
+    async def running_turn(self, caller: Caller, conversation_id: str) -> str:
+        """The running turn of a conversation of the caller's own, "" where there is none."""
+        return await self._database.read(
+            lambda session: turns.running(session, caller, conversation_id)
+        )
+
     async def find_request(
         self, caller: Caller, request_id: str, since: datetime
     ) -> TurnRow | None:

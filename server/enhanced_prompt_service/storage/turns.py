@@ -257,25 +257,18 @@ def _next_number(
 
 def _refuse_second(session: Session, caller: Caller, conversation_id: str, now: datetime) -> None:
     """Raise where another turn of the conversation runs; one whose process is gone is closed."""
-    running = session.execute(
-        select(turns.c.turn_id, turns.c.runner).where(
-            turns.c.tenant == caller.tenant,
-            turns.c.user_id == caller.user,
-            turns.c.conversation_id == conversation_id,
-            turns.c.state == _RUNNING,
-        )
-    ).one_or_none()
-    if running is None:
+    found = _running(session, caller, conversation_id)
+    if found is None:
         return
-    if leases.alive(session, running.runner):
+    if leases.alive(session, found.runner):
         raise Conflict(
             "another turn of this conversation is running",
             reason=Reason.TURN_IN_PROGRESS,
-            metadata={"turn_id": running.turn_id},
+            metadata={"turn_id": found.turn_id},
         )
     session.execute(
         turns.update()
-        .where(turns.c.tenant == caller.tenant, turns.c.turn_id == running.turn_id)
+        .where(turns.c.tenant == caller.tenant, turns.c.turn_id == found.turn_id)
         .values(
             state=TurnState.FAILED.value, ended_us=to_us(now), error=codec.dump_error(_RUNNER_LOST)
         )
@@ -372,6 +365,24 @@ def _count_closed(
 def get(session: Session, caller: Caller, turn_id: str) -> TurnRow:
     """One turn of the caller's own."""
     return _get(session, caller, turn_id)
+
+
+def running(session: Session, caller: Caller, conversation_id: str) -> str:
+    """The turn of a conversation that runs in a process that lives, "" where there is none."""
+    found = _running(session, caller, storable(conversation_id))
+    return found.turn_id if found is not None and leases.alive(session, found.runner) else ""
+
+
+def _running(session: Session, caller: Caller, conversation_id: str) -> Row[tuple[str, str]] | None:
+    """Id and runner of the one row that says RUNNING: by the index of running turns."""
+    return session.execute(
+        select(turns.c.turn_id, turns.c.runner).where(
+            turns.c.tenant == caller.tenant,
+            turns.c.user_id == caller.user,
+            turns.c.conversation_id == conversation_id,
+            turns.c.state == _RUNNING,
+        )
+    ).one_or_none()
 
 
 def find_request(

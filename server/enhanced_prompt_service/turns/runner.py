@@ -71,6 +71,15 @@ class RunnerParts:
     history_turns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What the closing transaction stores."""
+
+    state: TurnState
+    response: PromptResponse | None
+    error: TurnError | None
+
+
 class Attempt:
     """One attempt of one turn, from its row to its closing frame."""
 
@@ -88,6 +97,7 @@ class Attempt:
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._unstored: _Ending | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -208,17 +218,9 @@ class Attempt:
         """The closing transaction. Where it can't be made the log is abandoned, never closed."""
         self._closing = True
         try:
-            won = await self._parts.turns.finish(
-                self._caller,
-                turn_id=self._row.turn_id,
-                attempt=self._row.attempt,
-                state=state,
-                now=self._parts.real_clock.now(),
-                response=response,
-                error=error,
-                usage=self._usage,
-            )
+            won = await self._finish(_Ending(state, response, error))
         except ServiceError as failure:
+            self._unstored = _Ending(state, response, error)
             self._log.abandon(TurnError(failure.reason, failure.message, retryable=True))
             return False
         except asyncio.CancelledError:
@@ -234,6 +236,29 @@ class Attempt:
                 TurnError(Reason.RUNNER_LOST, "another runner took this turn over", retryable=True)
             )
         return won
+
+    async def _finish(self, ending: _Ending) -> bool:
+        return await self._parts.turns.finish(
+            self._caller,
+            turn_id=self._row.turn_id,
+            attempt=self._row.attempt,
+            state=ending.state,
+            now=self._parts.real_clock.now(),
+            response=ending.response,
+            error=ending.error,
+            usage=self._usage,
+        )
+
+    @property
+    def unstored(self) -> bool:
+        """Whether the attempt ended and its row still says RUNNING: the database was away."""
+        return self._unstored is not None
+
+    async def store_again(self) -> None:
+        """Make the closing transaction that failed. Raises ServiceError where it fails again."""
+        if self._unstored is not None:
+            await self._finish(self._unstored)
+            self._unstored = None
 
     def _timed_out(self) -> TurnError:
         limit = f"{self._parts.timeout_s:g} s"

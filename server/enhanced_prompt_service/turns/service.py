@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from enhanced_prompt_service.domain.errors import OutOfRange, Reason, Unavailable
+import structlog
+
+from enhanced_prompt_service.domain.errors import OutOfRange, Reason, ServiceError, Unavailable
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.turns import (
     CLOSING,
@@ -40,7 +43,10 @@ from .replicas import Replicas
 from .runner import Attempt, RunnerParts, Stop
 from .shelf import Shelf
 
+_log = structlog.get_logger("eps.turns")
+
 _CLOSING_S = 10.0  # for closing transactions of stopped turns, when everything ends
+_LONGEST_WAIT_S = 10.0
 _CANCEL_S = 5.0  # for a runner elsewhere to say that it stopped
 
 
@@ -53,12 +59,14 @@ class TurnsConfig:
         orphan_s: A running turn that nobody reads for so long is cancelled (rule 16).
         log_budget_bytes: All logs of the process (rule 8).
         log_keep_s: How long an ended log can be read (rule 8).
+        store_again_s: First wait before an end that could not be stored is tried again.
     """
 
     runner: str
     orphan_s: float = 60.0
     log_budget_bytes: int = 256 * 1024 * 1024
     log_keep_s: float = 15 * 60.0
+    store_again_s: float = 0.5
 
 
 class _Running:
@@ -263,6 +271,29 @@ class Turns:
             running.ended.set()
             if not self._running:
                 self._idle.set()
+        if running.attempt.unstored:
+            await self._store_later(running)
+
+    async def _store_later(self, running: _Running) -> None:
+        """Close a row whose closing transaction failed, as soon as the database takes it.
+
+        Until then the row says that the turn runs, and no other may begin in its conversation.
+        Ends with this process: the next one, or a lost lease, then closes the row as failed.
+        """
+        wait_s = self._config.store_again_s
+        while not self._draining:
+            await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            try:
+                await running.attempt.store_again()
+            except ServiceError:
+                continue
+            except Exception:  # it would end the task group, and with it every turn
+                _log.exception("an ended turn can't be stored", turn_id=running.log.turn_id)
+                return
+            if self._shelf.find(running.log.turn_id) is running.log:
+                self._shelf.drop(running.log.turn_id)  # the stored answer stands for it
+            return
 
     async def _join(self, caller: Caller, row: TurnRow, *, after_sequence: int = 0) -> Attached:
         log = self._shelf.find(row.turn_id)
@@ -327,12 +358,17 @@ class Turns:
             )
         return attached
 
-    def running_in(self, caller: Caller, conversation_id: str) -> str:
-        """The turn of a conversation of the caller's own that runs here, "" where none does."""
+    async def running_in(self, caller: Caller, conversation_id: str) -> str:
+        """The turn of a conversation of the caller's own that runs, "" where none does.
+
+        Here, or on any replica where there are some: that costs a query.
+        """
         for turn_id, running in self._running.items():
             if running.conversation_id == conversation_id and running.caller == caller:
                 return turn_id
-        return ""
+        if self._replicas is None:
+            return ""
+        return await self._parts.turns.running_turn(caller, conversation_id)
 
     async def cancel(self, caller: Caller, turn_id: str) -> TurnRow:
         """Stop a turn of the caller's own; what was said so far is kept. Idempotent.

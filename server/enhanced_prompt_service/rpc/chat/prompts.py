@@ -11,17 +11,18 @@ from ...domain.turns import TurnRequest
 class Prompt:
     """A question of a chat. `turn_id` is empty until it runs.
 
-    `dropped` says that the client cancelled it; `scope` is what to end where it waits for a turn
-    that somebody else began.
+    `dropped` says that the client cancelled it. `behind` says that it waits for a turn that
+    somebody else began; `scope` is then what to end where it shall not wait any longer.
     """
 
-    __slots__ = ("dropped", "message_id", "request", "scope", "turn_id")
+    __slots__ = ("behind", "dropped", "message_id", "request", "scope", "turn_id")
 
     def __init__(self, message_id: str, request: TurnRequest) -> None:
         self.message_id = message_id
         self.request = request
         self.turn_id = ""
         self.dropped = False
+        self.behind = False
         self.scope: asyncio.Timeout | None = None
 
 
@@ -36,8 +37,12 @@ class Prompts:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
-        return len(self._line)
+        """How many wait: those in line, and the current one while somebody else's turn runs."""
+        return len(self._line) + self._behind
+
+    @property
+    def _behind(self) -> int:
+        return int(self.current is not None and self.current.behind)
 
     def add(self, prompt: Prompt) -> None:
         """Behind all others; at once the current one where there is none."""
@@ -60,7 +65,7 @@ class Prompts:
         """How many go before it; 0 when it runs."""
         if prompt is self.current:
             return 0 if prompt.turn_id else 1
-        return self._line.index(prompt) + 1
+        return self._line.index(prompt) + 1 + self._behind
 
     def drop(self, prompt: Prompt) -> None:
         """Take one out of the line."""

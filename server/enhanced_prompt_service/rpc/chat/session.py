@@ -28,6 +28,7 @@ from ...domain.errors import (
     NotFound,
     Reason,
     ServiceError,
+    Unavailable,
     Unimplemented,
 )
 from ...domain.identity import Caller
@@ -54,11 +55,14 @@ class ChatOptions:
         ping_s: A client that sent nothing for so long is taken for gone.
         waiting: How many prompts may wait behind the one that is being answered.
         models: What can be chosen, for `ready`.
+        look_s: How soon a prompt that waits for a turn of another replica tries again where that
+            turn's end can't be seen.
     """
 
     ping_s: float = 60.0
     waiting: int = 10
     models: tuple[str, ...] = ("grounded",)
+    look_s: float = 0.5
 
 
 class ChatTurns(Protocol):
@@ -78,8 +82,8 @@ class ChatTurns(Protocol):
         """Stop a turn; what was said so far is kept."""
         ...
 
-    def running_in(self, caller: Caller, conversation_id: str) -> str:
-        """The conversation's running turn, "" where none is known."""
+    async def running_in(self, caller: Caller, conversation_id: str) -> str:
+        """The conversation's running turn, on whichever replica; "" where none does."""
         ...
 
 
@@ -110,6 +114,7 @@ class Chat:
         self._leaves = False
         self._place: Callable[[], TurnCursor] | None = None
         self._setup: pb.ChatSetup | None = None
+        self._was_ready = False
         self._conversation_id = ""
         self._failure: Exception | None = None
 
@@ -210,13 +215,17 @@ class Chat:
         elif not convert.repeats(setup, self._setup, self._conversation_id):
             raise _broken("a later setup may bring a new token, and must else repeat the first")
         caller = self._call.caller
+        # A conversation that was made just now has no turn: no query for it.
+        fresh = not self._setup.conversation_id and not self._was_ready
+        running = "" if fresh else await self._turns.running_in(caller, self._conversation_id)
+        self._was_ready = True
         await self._outbox.put(
             convert.ready(
                 self._session_id,
                 self._conversation_id,
                 caller,
                 models=self._options.models,
-                running_turn_id=self._turns.running_in(caller, self._conversation_id),
+                running_turn_id=running,
             )
         )
 
@@ -306,7 +315,7 @@ class Chat:
             await self._reject(prompt.message_id, error)
             return
         with attached:
-            prompt.turn_id = attached.turn_id
+            prompt.turn_id, prompt.behind = attached.turn_id, False
             await self._accept(prompt)
             if prompt.dropped:
                 await self._stop_turn(prompt.turn_id)
@@ -325,7 +334,6 @@ class Chat:
 
         Raises what keeps it from beginning.
         """
-        told = False
         while True:
             if prompt.dropped:
                 raise _cancelled()
@@ -337,24 +345,41 @@ class Chat:
                     raise
                 if setup.multitask_policy == pb.MULTITASK_POLICY_REJECT:
                     raise
+            if not prompt.behind:
+                prompt.behind = True
+                if setup.multitask_policy != pb.MULTITASK_POLICY_INTERRUPT:
+                    await self._accept(prompt)
             if setup.multitask_policy == pb.MULTITASK_POLICY_INTERRUPT:
                 await self._stop_turn(running)
-                continue
-            if not told:
-                told = True
-                await self._accept(prompt)
             await self._ended(running, prompt)
 
     async def _ended(self, turn_id: str, prompt: Prompt) -> None:
-        """Wait for a turn that somebody else asked, or until the prompt is cancelled."""
+        """Wait for a turn that somebody else asked, or until the prompt is cancelled.
+
+        The turn may run on another replica. One whose runner is lost ends here as well, and its
+        row is then no obstacle any more. Where its end can't be seen, because the bus is away,
+        this waits a while: whoever called tries to begin again, and that asks SQL.
+        """
         try:
             async with asyncio.timeout(None) as prompt.scope:
-                with await self._turns.attach(self._call.caller, turn_id) as other:
-                    await other.cursor(_CLOSING_ONLY).take()
+                if not await self._seen_ending(turn_id):
+                    await asyncio.sleep(self._options.look_s)
         except (TimeoutError, NotFound):
             pass
         finally:
             prompt.scope = None
+
+    async def _seen_ending(self, turn_id: str) -> bool:
+        """Wait for a turn's closing frame; False where something else ended the waiting."""
+        try:
+            with await self._turns.attach(self._call.caller, turn_id) as other:
+                taken = await other.cursor(_CLOSING_ONLY).take()
+        except Unavailable as error:
+            if error.reason is not Reason.BUS_UNAVAILABLE:
+                raise
+            return False
+        # Without a sequence and not from storage: the log was given up, and its turn may run on.
+        return taken is not None and (bool(taken.sequence) or taken.replayed)
 
     # ---- replies ------------------------------------------------------------------------------
 

@@ -50,8 +50,8 @@ class StartsTurns(Protocol):
         """Stop a turn; what was said so far is kept."""
         ...
 
-    def running_in(self, caller: Caller, conversation_id: str) -> str:
-        """The conversation's running turn, "" where none is known."""
+    async def running_in(self, caller: Caller, conversation_id: str) -> str:
+        """The conversation's running turn, on whichever replica; "" where none does."""
         ...
 
 
