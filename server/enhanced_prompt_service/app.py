@@ -140,20 +140,20 @@ async def create_app(
         )
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, make_agent: AgentMaker = grounded_agent) -> None:
     """Serve until SIGTERM or SIGINT. Owns the process: its logs, its event loop, its signals."""
     logs.configure(settings.log_level, settings.log_format)
-    _run(serve(settings))
+    _run(serve(settings, make_agent=make_agent))
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, make_agent: AgentMaker = grounded_agent) -> None:
     """Serve until SIGTERM or SIGINT; the home says where while it does."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     started = time.monotonic()
-    async with create_app(settings) as app:
+    async with create_app(settings, make_agent=make_agent) as app:
         settle()
         address_file = settings.home / "server.json"
         _write_address(address_file, app)
