@@ -70,6 +70,14 @@ def test_nothing_can_be_written_after_the_closing_frame() -> None:
         log.append(STARTED)
 
 
+async def test_whoever_has_the_closing_frame_is_not_left_waiting_for_more() -> None:
+    log = a_log()
+    log.append(STARTED)
+    log.append(closing())
+    with pytest.raises(StopAsyncIteration):
+        await log.cursor(after_sequence=2).take()
+
+
 def test_deltas_that_nobody_has_read_are_one_frame() -> None:
     log = a_log()
     for word in ("one ", "two ", "three"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ import pytest
 from enhanced_prompt_service.bus import MemoryBus
 from enhanced_prompt_service.domain.bus import LogEntry
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
-from enhanced_prompt_service.domain.turns import Failed, FrameKind, TextDelta, TurnError
+from enhanced_prompt_service.domain.turns import (
+    Failed,
+    FrameKind,
+    TextDelta,
+    TurnError,
+    TurnRow,
+    TurnState,
+)
 from enhanced_prompt_service.turns import Cursor, TakenFrame, TurnLog
 from enhanced_prompt_service.turns.mirror import Mirror, MirrorParts
 from enhanced_prompt_service.turns.relay import relay
@@ -183,3 +191,65 @@ async def test_a_gap_in_the_bus_is_said_and_never_shown_as_a_whole() -> None:
     [failed] = await read_all(mirror.log.cursor())
     assert isinstance(failed.payload, Failed)
     assert failed.payload.error.reason == Reason.BUS_UNAVAILABLE
+
+
+async def test_readers_who_come_at_the_same_moment_do_not_make_a_gap() -> None:
+    """Each of them reads the bus: what one took over while the other waited is there already."""
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(n, "text_delta", b"x") for n in range(1, 4)])
+    mirror, _ = await a_mirror(bus)
+    both = asyncio.Event()
+    reads = 0
+    read = bus.read
+
+    async def slow(*place: Any) -> list[LogEntry]:
+        nonlocal reads
+        found = await read(*place)
+        reads += 1
+        if reads == 2:
+            both.set()
+        await both.wait()
+        return found
+
+    bus.read = slow  # type: ignore[method-assign]
+    await asyncio.gather(mirror.load(), mirror.load())
+    assert mirror.log.last_sequence == 3
+    assert not mirror.log.ended
+
+
+async def test_the_last_frames_of_a_turn_that_has_just_ended_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The closing transaction comes before the closing frame: whoever looks between them waits."""
+    monkeypatch.setattr("enhanced_prompt_service.turns.mirror.LOOK_S", 0.01)
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(1, "started", b"s")])
+    mirror, store = await a_mirror(bus)
+    store.rows["t"] = replace(store.rows["t"], state=TurnState.COMPLETED, ended_at=NOW)
+    looked = asyncio.Event()
+    get_turn = store.get_turn
+
+    async def look(*place: Any) -> TurnRow:
+        looked.set()
+        monkeypatch.setattr("enhanced_prompt_service.turns.mirror.LOOK_S", 60.0)
+        return await get_turn(*place)
+
+    store.get_turn = look  # type: ignore[method-assign]
+    following = asyncio.create_task(mirror.follow())
+    await looked.wait()
+    await bus.append("t", 1, [LogEntry(2, "completed", b"c")])
+    await following
+    assert mirror.log.closed
+
+
+async def test_a_watcher_of_a_busy_turn_keeps_it_alive() -> None:
+    """Frames come all the time: saying that somebody watches does not wait for a quiet moment."""
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(1, "started", b"s")])
+    mirror, _ = await a_mirror(bus)
+    following = asyncio.create_task(mirror.follow())
+    frames = mirror.log.cursor()
+    await frames.take()
+    assert await bus.get("watched:t") is not None
+    await bus.append("t", 1, [LogEntry(2, "completed", b"c")])
+    await following

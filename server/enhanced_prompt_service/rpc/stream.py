@@ -26,7 +26,10 @@ class Frames(Protocol):
         ...
 
     async def take(self, timeout_s: float | None = None) -> TakenFrame | None:
-        """The next frame, None when so many seconds passed without one, or after a nudge."""
+        """The next frame, None when so many seconds passed without one, or after a nudge.
+
+        Raises StopAsyncIteration after the closing frame.
+        """
         ...
 
     def nudge(self) -> None:
@@ -52,10 +55,11 @@ async def write_turn(
 ) -> None:
     """Write a turn's frames until its closing one, and a heartbeat whenever it is idle so long.
 
-    Returns after `completed` and `cancelled`; after `failed` raises what ends the RPC with the
-    same status. The network's pace is this reader's alone: nobody waits for it but this coroutine.
-    Losing the client ends it by cancellation or ClientGone, and the turn goes on. At its age, and
-    when the server drains, the stream gets a `go_away` and goes on for a while.
+    Returns after `completed` and `cancelled`, and at once where the reader has the closing one
+    already; after `failed` raises what ends the RPC with the same status. The network's pace is
+    this reader's alone: nobody waits for it but this coroutine. Losing the client ends it by
+    cancellation or ClientGone, and the turn goes on. At its age, and when the server drains, the
+    stream gets a `go_away` and goes on for a while.
     """
     with Leaving(call, leaving, cursor.nudge) as leave:
         while True:
@@ -63,7 +67,10 @@ async def write_turn(
                 await call.write(leave.announce(place_of(reading, cursor)))
             if leave.over:
                 raise gone_away()
-            taken = await cursor.take(heartbeat_s)
+            try:
+                taken = await cursor.take(heartbeat_s)
+            except StopAsyncIteration:  # it was attached after the closing frame
+                return
             if taken is None:
                 if not leave.due and not leave.over:
                     await call.write(heartbeat(cursor.last_sequence, now()))

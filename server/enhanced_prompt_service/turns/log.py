@@ -290,7 +290,7 @@ class Cursor:
         self._kinds = kinds
         self._position = after
         self._taken = after
-        self._done = False
+        self._done = log.closed and after >= log.last_sequence  # it has the closing frame already
         self._waiting: asyncio.Future[bool] | None = None
 
     def nudge(self) -> None:

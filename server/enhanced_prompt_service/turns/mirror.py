@@ -60,6 +60,12 @@ class Mirror:
         self.log = TurnLog(row.turn_id, row.attempt, parts.encode)
         self.readers = 0
         self.task: asyncio.Task[None] | None = None
+        self._over = False  # seen in SQL: this attempt runs no more
+
+    @property
+    def lost(self) -> bool:
+        """Whether its readers were told that it can't be followed; new ones need another."""
+        return self.log.ended and not self.log.closed
 
     async def load(self) -> None:
         """Read what the bus has now. Raises Unavailable."""
@@ -75,26 +81,28 @@ class Mirror:
             self.log.abandon(TurnError(error.reason, error.message, retryable=True))
 
     async def _follow(self, listener: Listener) -> None:
-        bus, looked_in_vain = self._parts.bus, 0
+        loop = asyncio.get_running_loop()
+        say_so_at = loop.time()
         while True:
+            if loop.time() >= say_so_at:
+                say_so_at = loop.time() + WATCHED_S / 3
+                await self._parts.bus.put(watched_key(self._row.turn_id), b"1", WATCHED_S)
             grew = await self._read()
             if self.log.ended:
                 return
-            if grew:
-                continue
-            if await listener.wait(LOOK_S):
-                looked_in_vain = 0
-                continue
-            looked_in_vain += 1
-            if looked_in_vain % 10 == 1:
-                await bus.put(watched_key(self._row.turn_id), b"1", WATCHED_S)
-            await self._check_runner()
+            if not grew and not await listener.wait(LOOK_S):
+                await self._check_runner()
 
     async def _read(self) -> bool:
         """Take over what is new; True when there was anything."""
         row, log = self._row, self.log
-        entries = await self._parts.bus.read(row.turn_id, row.attempt, log.last_sequence)
+        after = log.last_sequence
+        entries = await self._parts.bus.read(row.turn_id, row.attempt, after)
+        if log.ended:
+            return False
         for entry in entries:
+            if entry.sequence <= log.last_sequence:
+                continue  # a reader who came meanwhile read it as well
             if entry.sequence != log.last_sequence + 1:
                 # The bus lost its memory: the stored answer will have to do.
                 raise Unavailable(
@@ -104,14 +112,15 @@ class Mirror:
                 )
             failed = FrameKind(entry.kind) is FrameKind.FAILED
             log.mirror(entry, self._parts.decode(entry.encoded) if failed else None)
-        return bool(entries)
+        return log.last_sequence > after
 
     async def _check_runner(self) -> None:
         row = await self._parts.turns.get_turn(self._caller, self._row.turn_id)
         if row.attempt != self._row.attempt or row.state.ended:
-            # Its last frames may still be on their way; the next look finds them, or a gap.
-            if not await self._read() and not self.log.ended:
+            # Its last frames may still be on their way: it is the next look that finds them gone.
+            if self._over and not await self._read() and not self.log.ended:
                 self._lose("the turn went on elsewhere")
+            self._over = True
             return
         if not await self._parts.turns.runner_alive(row.runner):
             self._lose("the replica that ran this turn is gone")

@@ -124,14 +124,17 @@ class Replicas:
 
     # ---- other replicas' turns ------------------------------------------------------------------
 
-    async def follow(self, caller: Caller, row: TurnRow, tasks: asyncio.TaskGroup) -> Mirror:
+    async def follow(
+        self, caller: Caller, row: TurnRow, tasks: asyncio.TaskGroup, *, ending: bool
+    ) -> Mirror:
         """The log of a turn that runs, or ran, elsewhere. Raises Unavailable.
 
-        Give it back with `release`.
+        `ending` says that the turn has only just ended, and that its last frames may still be on
+        their way: then they are waited for. Give it back with `release`.
         """
         key = (row.turn_id, row.attempt)
         mirror = self._mirrors.get(key)
-        if mirror is None:
+        if mirror is None or mirror.lost:
             mirror = Mirror(self._parts, caller, row)
             self._mirrors[key] = mirror
         mirror.readers += 1
@@ -140,7 +143,8 @@ class Replicas:
         except BaseException:
             self.release(mirror)
             raise
-        if mirror.task is None and not mirror.log.ended and not row.state.ended:
+        goes_on = ending or not row.state.ended
+        if mirror.task is None and not mirror.log.ended and goes_on:
             mirror.task = tasks.create_task(mirror.follow(), name=f"mirror {row.turn_id}")
         return mirror
 

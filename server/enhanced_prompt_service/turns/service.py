@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -47,6 +48,7 @@ _log = structlog.get_logger("eps.turns")
 
 _CLOSING_S = 10.0  # for closing transactions of stopped turns, when everything ends
 _LONGEST_WAIT_S = 10.0
+_ENDING = timedelta(seconds=5)
 _CANCEL_S = 5.0  # for a runner elsewhere to say that it stopped
 
 
@@ -314,15 +316,30 @@ class Turns:
         if self._replicas is None or self._tasks is None:
             return None
         try:
-            mirror = await self._replicas.follow(caller, row, self._tasks)
+            mirror = await self._replicas.follow(
+                caller, row, self._tasks, ending=self._just_ended(row)
+            )
         except Unavailable:
             if row.state.ended:
                 return None  # the stored answer stands for it
             raise
         if row.state.ended and not mirror.log.closed:
-            self._replicas.release(mirror)
-            return None
+            whole = False
+            try:
+                if mirror.task is not None:  # its last frames are on their way, or lost
+                    await asyncio.wait({mirror.task})
+                whole = mirror.log.closed
+            finally:
+                if not whole:
+                    self._replicas.release(mirror)
+            return mirror if whole else None
         return mirror
+
+    def _just_ended(self, row: TurnRow) -> bool:
+        """Whether the frames of a turn's end may still be on their way to the bus: they follow
+        the closing transaction."""
+        now = self._parts.real_clock.now()
+        return row.ended_at is not None and now - row.ended_at < _ENDING
 
     # ---- attaching again and stopping -----------------------------------------------------------
 

@@ -1,0 +1,147 @@
+"""Readers that are cut off at random places, and go on at random times on any replica."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from enhanced_prompt.v1 import prompt_service_pb2 as pb
+from enhanced_prompt.v1 import turns_pb2
+from tests.support.agents import said
+
+from .checker import Broken, Reading, check, check_log, kind_of
+from .drivers import Driver, Frames
+
+DETAILS = (turns_pb2.DETAIL_ANSWER, turns_pb2.DETAIL_REASONING)
+MOST_FRAMES = 25  # of a piece
+PAUSES_S = (0.0, 0.0, 0.001, 0.01, 0.1)  # before a reader goes on; or it waits for the turn's end
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One turn with two readers, everything random drawn from `seed`."""
+
+    seed: int
+    query: str
+    cuts: int  # of each reader, at most
+
+
+async def replay(driver: Driver, plan: Plan) -> int:
+    """Run a turn with two readers that are cut, check what they saw; how often they were cut."""
+    try:
+        return await _replay(driver, plan)
+    except Exception as error:
+        error.add_note(f"to see it again: {plan}")
+        raise
+
+
+async def _replay(driver: Driver, plan: Plan) -> int:
+    draw = random.Random(plan.seed)
+    conversation = f"c-{plan.seed}"
+    request = pb.AskRequest(
+        query=plan.query,
+        conversation_id=conversation,
+        request_id=f"r-{plan.seed}",
+        detail=draw.choice(DETAILS),
+    )
+    asking = Reading(request.detail)
+    watching = Reading(draw.choice(DETAILS))
+    ended = asyncio.Event()
+    first = driver.ask(request)
+    begun = await anext(first)
+    asking.take(begun)
+    turn_id = asking.frames[0].turn_id
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_until_closed(driver, turn_id, ended))
+        for reading, opened in ((asking, first), (watching, None)):
+            follower = _Follower(driver, turn_id, reading, random.Random(draw.random()), ended)
+            tasks.create_task(follower.read(opened, plan.cuts))
+    log = await whole_log(driver, turn_id)
+    check_log(log)
+    for reading in (asking, watching):
+        check(reading, {1: log})
+    answer = log[-1].completed.response.response
+    if answer != said(plan.query):
+        raise Broken(f"the answer is {answer!r}")
+    if await driver.stored(conversation) != [(turn_id, answer)]:
+        raise Broken("the stored answer is another one")
+    return asking.cuts + watching.cuts
+
+
+async def whole_log(driver: Driver, turn_id: str) -> list[turns_pb2.TurnFrame]:
+    """All frames of an ended turn's newest attempt."""
+    reading = Reading(turns_pb2.DETAIL_REASONING)
+    stream = driver.watch(pb.WatchTurnRequest(turn_id=turn_id, detail=reading.detail))
+    await _take(stream, reading, None)
+    return reading.frames
+
+
+async def _until_closed(driver: Driver, turn_id: str, ended: asyncio.Event) -> None:
+    """Says when the turn has ended. It sees closing frames only, and so seals no text."""
+    request = pb.WatchTurnRequest(turn_id=turn_id, frame_kinds=[turns_pb2.FRAME_KIND_COMPLETED])
+    reading = Reading(turns_pb2.DETAIL_ANSWER)
+    await _take(driver.watch(request), reading, None)
+    if [kind_of(one) for one in reading.frames] != ["completed"]:
+        raise Broken(f"a reader of closing frames saw {reading.frames}")
+    ended.set()
+
+
+async def _take(stream: Frames, reading: Reading, most: int | None) -> None:
+    """Read up to so many frames, None for all there are, and leave."""
+    async with aclosing(stream):
+        if most == 0:
+            return
+        count = 0
+        async for raw in stream:
+            if reading.take(raw) is not None:
+                count += 1
+            if count == most:
+                return
+
+
+class _Follower:
+    """One reader that goes on after each cut, until it has the closing frame."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        turn_id: str,
+        reading: Reading,
+        draw: random.Random,
+        ended: asyncio.Event,
+    ) -> None:
+        self._driver = driver
+        self._turn_id = turn_id
+        self._reading = reading
+        self._draw = draw
+        self._ended = ended
+
+    async def read(self, opened: Frames | None, cuts: int) -> None:
+        draw, reading = self._draw, self._reading
+        for _ in range(draw.randint(1, cuts)):
+            await _take(opened or self._again(), reading, draw.randint(0, MOST_FRAMES))
+            opened = None
+            if reading.ended:
+                return
+            reading.cuts += 1
+            if draw.random() < 0.1:
+                await self._ended.wait()
+            else:
+                await asyncio.sleep(draw.choice(PAUSES_S))
+        await _take(self._again(), reading, None)
+
+    def _again(self) -> Frames:
+        reading = self._reading
+        return self._driver.watch(
+            pb.WatchTurnRequest(
+                turn_id=self._turn_id,
+                attempt=self._draw.choice((0, 1)),
+                after_sequence=reading.last_sequence,
+                detail=reading.detail,
+            )
+        )
+
+
+__all__ = ["Plan", "replay", "whole_log"]
