@@ -24,7 +24,8 @@ class Blocker:
     gone = {"pydantic_settings", "sqlalchemy", "structlog", "langgraph", "numpy",
             "langchain_core", "httpx", "yaml", "uvloop", "grpc_health", "grpc_interceptor",
             "grpc_reflection", "grpc_status", "alembic", "redis", "rapidfuzz",
-            "jinja2", "cryptography", "prometheus_client", "genai_prices", "langchain"}
+            "jinja2", "cryptography", "prometheus_client", "genai_prices", "langchain",
+            "jwt", "limits"}
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.gone:
             raise ModuleNotFoundError("No module named " + repr(name), name=name)
