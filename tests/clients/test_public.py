@@ -11,8 +11,12 @@ from google.protobuf import descriptor_pool
 
 import enhanced_prompt
 from enhanced_prompt import (
+    AsyncChat,
+    AsyncChatTurn,
     AsyncClient,
     AsyncTurnStream,
+    Chat,
+    ChatTurn,
     Client,
     Retry,
     TurnStream,
@@ -74,7 +78,13 @@ def public(cls: type) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("asynchronous", "blocking"), [(AsyncClient, Client), (AsyncTurnStream, TurnStream)]
+    ("asynchronous", "blocking"),
+    [
+        (AsyncClient, Client),
+        (AsyncTurnStream, TurnStream),
+        (AsyncChat, Chat),
+        (AsyncChatTurn, ChatTurn),
+    ],
 )
 def test_both_clients_have_the_same_methods_with_the_same_arguments(
     asynchronous: type, blocking: type

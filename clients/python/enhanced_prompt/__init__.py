@@ -11,6 +11,7 @@ a call raises is an `EnhancedPromptError`; `enhanced_prompt.errors` draws the tr
 """
 
 from . import errors
+from ._async_chat import AsyncChat, AsyncChatTurn
 from ._async_client import AsyncClient
 from ._async_turn import AsyncTurnStream
 from ._client import Client
@@ -34,7 +35,16 @@ from ._frames import (
 from ._health import HealthStatus
 from ._ingest import IngestOutcome, Rejected
 from ._options import DEFAULT_TARGET, ClientOptions, Keepalive, Retry, Timeouts
-from ._requests import AnswerOptions, AskOptions, EventQuery, GroupByName, OrderName
+from ._requests import (
+    AnswerOptions,
+    AskOptions,
+    ChatOptions,
+    EventQuery,
+    GroupByName,
+    OrderName,
+    PromptOptions,
+)
+from ._sync_chat import Chat, ChatTurn
 from ._turn import TextView
 from ._turn_stream import TurnStream
 from ._version import __version__
@@ -55,11 +65,16 @@ __all__ = [
     "AgentStarted",
     "AnswerOptions",
     "AskOptions",
+    "AsyncChat",
+    "AsyncChatTurn",
     "AsyncClient",
     "AsyncTurnStream",
     "Camera",
     "CameraStatus",
     "Cancelled",
+    "Chat",
+    "ChatOptions",
+    "ChatTurn",
     "Client",
     "ClientOptions",
     "ClosingFrame",
@@ -83,6 +98,7 @@ __all__ = [
     "IngestOutcome",
     "Keepalive",
     "OrderName",
+    "PromptOptions",
     "PromptResponse",
     "Rejected",
     "Reset",

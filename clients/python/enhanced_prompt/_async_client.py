@@ -21,6 +21,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from . import _methods as methods
 from ._aio import AsyncTransport
+from ._async_chat import AsyncChat
 from ._async_turn import AsyncTurnStream
 from ._export import ExportFlow
 from ._health import HealthStatus
@@ -32,6 +33,7 @@ from ._requests import (
     AnswerOptions,
     AskOptions,
     BucketName,
+    ChatOptions,
     EventQuery,
     GroupByName,
     OrderName,
@@ -39,6 +41,7 @@ from ._requests import (
     RoleName,
     answer_request,
     ask_request,
+    chat_setup,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
@@ -125,6 +128,13 @@ class AsyncClient:
             reattach=self.options.reattach,
         )
         return AsyncTurnStream(self._transport, flow)
+
+    def chat(self, **options: Unpack[ChatOptions]) -> AsyncChat:
+        """A conversation on one stream: `send` questions to it and read their turns.
+
+        Nothing is opened before the first question.
+        """
+        return AsyncChat(self._transport, chat_setup(options))
 
     async def answer(self, query: str, **options: Unpack[AnswerOptions]) -> PromptResponse:
         """Ask a question and return its answer whole.
@@ -456,4 +466,4 @@ class AsyncClient:
                     on_sent(batches.sent)
             return batches.outcome(await upload.finish())
         finally:
-            upload.cancel()
+            await upload.close()

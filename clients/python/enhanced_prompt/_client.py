@@ -24,6 +24,7 @@ from ._requests import (
     AnswerOptions,
     AskOptions,
     BucketName,
+    ChatOptions,
     EventQuery,
     GroupByName,
     OrderName,
@@ -31,6 +32,7 @@ from ._requests import (
     RoleName,
     answer_request,
     ask_request,
+    chat_setup,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
@@ -41,6 +43,7 @@ from ._requests import (
     time_range,
 )
 from ._sync import SyncTransport
+from ._sync_chat import Chat
 from ._turn import TurnFlow
 from ._turn_stream import TurnStream
 from .errors import CallCancelled, EnhancedPromptError
@@ -119,6 +122,13 @@ class Client:
             reattach=self.options.reattach,
         )
         return TurnStream(self._transport, flow)
+
+    def chat(self, **options: Unpack[ChatOptions]) -> Chat:
+        """A conversation on one stream: `send` questions to it and read their turns.
+
+        Nothing is opened before the first question.
+        """
+        return Chat(self._transport, chat_setup(options))
 
     def answer(self, query: str, **options: Unpack[AnswerOptions]) -> PromptResponse:
         """Ask a question and return its answer whole.
@@ -442,4 +452,4 @@ class Client:
                     on_sent(batches.sent)
             return batches.outcome(upload.finish())
         finally:
-            upload.cancel()
+            upload.close()

@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
+from .v1 import chat_pb2 as chat
 from .v1 import event_service_pb2 as events
 from .v1 import history_service_pb2 as history
 from .v1 import prompt_service_pb2 as prompt
@@ -51,6 +52,7 @@ WATCH_TURN: Final = Method(_prompt("WatchTurn"), prompt.WatchTurnRequest, prompt
 CANCEL_TURN: Final = Method(
     _prompt("CancelTurn"), prompt.CancelTurnRequest, prompt.CancelTurnResponse
 )
+CHAT: Final = Method(_prompt("Chat"), chat.ChatRequest, chat.ChatResponse)
 PREWARM: Final = Method(_prompt("Prewarm"), prompt.PrewarmRequest, prompt.PrewarmResponse)
 
 GET_CONVERSATION: Final = Method(
