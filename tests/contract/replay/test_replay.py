@@ -15,8 +15,7 @@ import pytest
 from enhanced_prompt_service.app import create_app
 from enhanced_prompt_service.config import Settings
 from tests.support.agents import TalkativeAgent
-from tests.support.redis import redis_server
-from tests.support.workers import workers
+from tests.support.workers import Worker
 
 from .drivers import Driver, InProcess, OverTcp
 from .readers import Plan, replay
@@ -52,12 +51,8 @@ def _settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
-async def two_workers(tmp_path: Path, database_url: str, seed: int) -> AsyncIterator[Driver]:
+async def two_workers(pair: tuple[Worker, ...], seed: int) -> AsyncIterator[Driver]:
     async with AsyncExitStack() as stack:
-        redis = stack.enter_context(redis_server())
-        pair = await stack.enter_async_context(
-            workers(tmp_path, 2, database_url=database_url, redis_url=redis.url)
-        )
         channels = [
             await stack.enter_async_context(grpc.aio.insecure_channel(one.address)) for one in pair
         ]
