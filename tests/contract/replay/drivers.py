@@ -92,9 +92,11 @@ class InProcess:
 class OverTcp:
     """Raw calls; each goes to any of the targets, over a connection that it shares."""
 
-    def __init__(self, channels: Sequence[grpc.aio.Channel], draw: random.Random) -> None:
+    def __init__(
+        self, channels: Sequence[grpc.aio.Channel], draw: random.Random | None = None
+    ) -> None:
         self._channels = channels
-        self._draw = draw
+        self._draw = draw or random.Random()
 
     def ask(self, request: pb.AskRequest) -> Frames:
         return self._stream("Ask", request)
