@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -14,7 +15,7 @@ from enhanced_prompt_service.bus import MemoryBus
 from enhanced_prompt_service.domain.errors import Reason
 from enhanced_prompt_service.domain.turns import Completed, Failed, TurnRequest
 from enhanced_prompt_service.turns import Replicas, Turns
-from tests.turns.fakes import CALLER, MemoryTurnStore, encode, make_turns
+from tests.turns.fakes import CALLER, NOW, MemoryTurnStore, encode, make_turns
 from tests.turns.test_service import HeldAgent
 
 
@@ -34,6 +35,9 @@ class LeasedStore(MemoryTurnStore):
     async def release(self, process: str) -> None:
         return
 
+    async def fail_lost(self, after_s: float, now: datetime) -> int:
+        return 0
+
     async def renewals_from_now(self, count: int) -> None:
         """Wait until it was renewed so often."""
         for _ in range(count):
@@ -50,7 +54,15 @@ async def lapsing(agent: HeldAgent) -> AsyncIterator[tuple[Turns, LeasedStore]]:
     def decode(_: bytes) -> Failed:
         raise AssertionError("nobody follows another process here")
 
-    replicas = Replicas(bus, store, process="test", encode=encode, decode=decode, keep_s=60.0)
+    replicas = Replicas(
+        bus,
+        store,
+        process="test",
+        encode=encode,
+        decode=decode,
+        keep_s=60.0,
+        now=lambda: NOW,
+    )
     turns, _, _ = make_turns(agent, store, replicas=replicas)
     async with turns:
         yield turns, store
