@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from enhanced_prompt_service.bus import MemoryBus, RedisBus
-from enhanced_prompt_service.domain.bus import Bus, LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import Bus, LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 from tests.support.redis import RedisServer, redis_server
 
@@ -56,6 +56,15 @@ async def test_attempts_are_logs_of_their_own(bus: Bus) -> None:
     assert await bus.newest_attempt("t") == 1
     await bus.append("t", 2, entries(1))
     assert await bus.newest_attempt("t") == 2
+    assert await bus.read("t", 1, after=0) == entries(1, 2)
+    assert await bus.read("t", 2, after=0) == entries(1)
+
+
+async def test_a_superseded_attempt_gets_no_more_frames(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1, 2))
+    await bus.append("t", 2, entries(1))
+    with pytest.raises(Superseded):
+        await bus.append("t", 1, entries(2, 3))
     assert await bus.read("t", 1, after=0) == entries(1, 2)
     assert await bus.read("t", 2, after=0) == entries(1)
 

@@ -161,7 +161,7 @@ class TurnFlow:
         self.turn_id = raw.turn_id
         if raw.sequence and not self._follows(raw):
             return first
-        self._tries = 0
+        tries, self._tries = self._tries, 0
         frame = frame_of(raw)
         match frame:
             case Started(conversation_id=conversation_id):
@@ -177,6 +177,11 @@ class TurnFlow:
                     self._text = [frame.response.response]
             case Failed(error=error, retryable=True) if error.reason in RUNNER_GONE:
                 self._gone = frame
+                return first
+            case Failed(retryable=True) if not raw.sequence and not raw.replayed:
+                # No part of the turn: it speaks of the way to it (a database or a bus that is
+                # away), and so does the status that the stream now ends with.
+                self._tries = tries
                 return first
             case Failed():
                 self.closing = frame

@@ -21,7 +21,7 @@ import redis.asyncio as aioredis
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from enhanced_prompt_service.domain.bus import LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 
 from .listening import Hub, Signal
@@ -115,13 +115,16 @@ class RedisBus:
             )
         pipe.pexpire(key, self._log_ttl_ms)
         pipe.publish(self._key(log_channel(turn_id)), b"")
-        results = await self._do(pipe.execute(raise_on_error=False))
-        for result in results:
-            # An id that is not above the last one was added before: that is what idempotent means.
+        known = False
+        for result in await self._do(pipe.execute(raise_on_error=False)):
+            # An id that is not above the last one was added before, which is what idempotent
+            # means, or another runner has begun the next attempt meanwhile.
             if isinstance(result, ResponseError) and "equal or smaller" in str(result):
-                continue
-            if isinstance(result, Exception):
+                known = True
+            elif isinstance(result, Exception):
                 raise self._away() from result
+        if known and await self.newest_attempt(turn_id) > attempt:
+            raise Superseded
 
     async def read(
         self, turn_id: str, attempt: int, after: int, limit: int = 1000

@@ -143,10 +143,28 @@ class Turns:
         """Keep the lease, and stop what others ask to stop, until this process leaves."""
         async with replicas.letters() as letters:
             while self._tasks is not None:
-                for turn_id, deleted in await replicas.stops(letters):
-                    running = self._running.get(turn_id)
-                    if running is not None:
-                        running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
+                await replicas.attend(letters, self._asked_to_stop)
+                if replicas.lapsed:
+                    await self._give_up_taken_over(replicas)
+
+    def _asked_to_stop(self, turn_id: str, deleted: bool) -> None:
+        running = self._running.get(turn_id)
+        if running is not None:
+            running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
+
+    async def _give_up_taken_over(self, replicas: Replicas) -> None:
+        ours = {
+            turn_id: (running.caller, running.log.attempt)
+            for turn_id, running in self._running.items()
+        }
+        try:
+            taken = await replicas.taken_over(ours)
+        except ServiceError:
+            return  # it is asked again with the next renewal
+        for turn_id in taken:
+            running = self._running.get(turn_id)
+            if running is not None and running.log.attempt == ours[turn_id][1]:
+                running.attempt.stop(Stop.TAKEN_OVER)
 
     async def __aexit__(
         self,
@@ -303,7 +321,7 @@ class Turns:
             return
 
     async def _relay(self, replicas: Replicas, attempt: Attempt, log: TurnLog) -> None:
-        await replicas.relay(log)
+        await replicas.relay(log, lambda: attempt.stop(Stop.TAKEN_OVER))
         if attempt.deleted:  # only now: the relay may have added frames after the deletion
             self._shelf.drop(log.turn_id)
             await replicas.drop((), (log.turn_id,))
