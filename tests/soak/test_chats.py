@@ -38,16 +38,16 @@ async def test_chats_stay_open_answers_are_complete_and_memory_is_flat(tmp_path:
     async with serving(["-m", "tests.bench.servers.ours", "node"], env) as server:
         before = server.cpu_s()
         talking = asyncio.create_task(_talk(server))
-        resident = await _watched(server, talking)
+        resident, own = await _watched(server, talking)
         said = await talking
         cpu = server.cpu_s() - before
     answers = said.pop("answer_s")
-    thirds = len(resident) // 3
-    warm, late = median(resident[thirds : 2 * thirds]), median(resident[-thirds:])
+    thirds = len(own) // 3
+    warm, late = median(own[thirds : 2 * thirds]), median(own[-thirds:])
     print(
         f"{CHATS} chats, {SECONDS} s: {said}, answered in p50 {percentile(answers, 0.5):.3f} s, "
         f"p99 {percentile(answers, 0.99):.3f} s; server {cpu:.0f} s of CPU; "
-        f"MiB {[round(one / 2**20) for one in resident[:: max(1, len(resident) // 30)]]}"
+        f"RSS {_series(resident)} MiB; without mapped files {_series(own)} MiB"
     )
     assert said["failures"] == []
     assert said["chats"] == CHATS
@@ -75,10 +75,16 @@ async def _talk(server: Server) -> dict[str, Any]:
     return json.loads(output)
 
 
-async def _watched(server: Server, while_running: asyncio.Task[Any]) -> list[int]:
-    """Resident bytes of the server, each second or so."""
-    found: list[int] = []
+async def _watched(server: Server, while_running: asyncio.Task[Any]) -> tuple[list[int], list[int]]:
+    """Resident bytes of the server, with and without files that it maps, each second or so."""
+    resident: list[int] = []
+    own: list[int] = []
     while not while_running.done():
-        found.append(server.rss())
+        resident.append(server.rss())
+        own.append(server.anonymous())
         await asyncio.wait([while_running], timeout=min(1.0, EVERY_S / 2))
-    return found
+    return resident, own
+
+
+def _series(sizes: list[int]) -> list[int]:
+    return [round(one / 2**20) for one in sizes[:: max(1, len(sizes) // 30)]]

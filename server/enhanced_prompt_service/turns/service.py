@@ -112,6 +112,7 @@ class Turns:
             monotonic=parts.monotonic,
         )
         self._running: dict[str, _Running] = {}
+        self._later: set[asyncio.Task[None]] = set()
         self._starting: dict[tuple[str, str, str], asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stack = AsyncExitStack()
@@ -177,6 +178,8 @@ class Turns:
         self._tasks = None
         if self._serving is not None:
             self._serving.cancel()
+        for task in self._later:
+            task.cancel()
         # The caller's own error is not the task group's: it would be wrapped on its way out.
         await self._stack.__aexit__(None, None, None)
         if self._replicas is not None:
@@ -295,8 +298,10 @@ class Turns:
             running.ended.set()
             if not self._running:
                 self._idle.set()
-        if running.attempt.unstored:
-            await self._store_later(running)
+        if running.attempt.unstored and self._tasks is not None:
+            task = self._tasks.create_task(self._store_later(running), name=f"store {turn_id}")
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
         await running.attempt.remember()
 
     async def _store_later(self, running: _Running) -> None:
@@ -306,7 +311,7 @@ class Turns:
         Ends with this process: the next one, or a lost lease, then closes the row as failed.
         """
         wait_s = self._config.store_again_s
-        while not self._draining:
+        while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             try:
