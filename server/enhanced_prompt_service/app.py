@@ -14,24 +14,28 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+
+from enhanced_prompt import __version__
 
 from . import logs
 from .bus.memory import MemoryBus
 from .config import Settings
 from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
+from .domain.dependencies import Dependencies
 from .domain.errors import Reason
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warmer
+from .health import ServiceHealth
 from .home import Home, clear_record, write_record
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
@@ -39,6 +43,7 @@ from .rpc.leaving import LeavingOptions
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
+from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
 from .storage import Database, Stores, codec, open_stores
@@ -52,6 +57,9 @@ from .turns import (
     TurnsConfig,
 )
 from .workers.place import Place
+
+if TYPE_CHECKING:
+    from .metrics import Reading, Recorder
 
 _log = structlog.get_logger("eps")
 
@@ -71,7 +79,10 @@ AgentMaker = Callable[[Stores, Settings], WarmAgent]
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A running service. `address` is `host:port` as it was bound; `replica` is its name."""
+    """A running service. `address` is `host:port` as it was bound; `replica` is its name.
+
+    `metrics_port` is where Prometheus reads, None where it cannot.
+    """
 
     settings: Settings
     address: str
@@ -82,6 +93,7 @@ class App:
     real_clock: Clock
     site_clock: SiteClock
     replica: str
+    metrics_port: int | None = None
 
 
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
@@ -108,7 +120,8 @@ async def create_app(
     site_clock = SiteClock(real_clock, settings.clock)
     async with AsyncExitStack() as stack:
         home = stack.enter_context(Home.open(settings.home))
-        database = await Database.open(settings.database)
+        parts = Dependencies(real_clock.now, time.monotonic)
+        database = await Database.open(settings.database, parts.add("storage").note)
         stack.push_async_callback(database.close)
         await database.migrate()
         stores = await open_stores(database, default_zone=settings.time_zone)
@@ -118,7 +131,8 @@ async def create_app(
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
-        bus = await stack.enter_async_context(_bus(settings))
+        bus = await stack.enter_async_context(_bus(settings, parts.add("bus").note))
+        recorder = _recorder(settings, replica, parts)
         replicas = None
         if bus.shared:
             replicas = Replicas(
@@ -131,12 +145,31 @@ async def create_app(
                 now=real_clock.now,
             )
         turns = await stack.enter_async_context(
-            _turns(settings, stores, agent, process, real_clock, site_clock, bus, replicas)
+            _turns(
+                settings, stores, agent, process, real_clock, site_clock, bus, replicas, recorder
+            )
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
-        server = _server(
-            settings, place, replica, stores, turns, warmer, agent.model, real_clock, site_clock
+        health = ServiceHealth(
+            replica, parts, database.ping, bus, turns, warmer, agent.model, real_clock.now
         )
+        server = _server(
+            settings,
+            place,
+            replica,
+            stores,
+            turns,
+            warmer,
+            agent.model,
+            real_clock,
+            site_clock,
+            health,
+            recorder,
+        )
+        await stack.enter_async_context(health.watching())
+        metrics_port = None
+        if recorder is not None:
+            metrics_port = stack.enter_context(_endpoint(settings, recorder, server, turns))
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
         await stack.enter_async_context(_keeping(settings, stores, turns, real_clock, site_clock))
@@ -152,6 +185,7 @@ async def create_app(
             real_clock,
             site_clock,
             replica,
+            metrics_port,
         )
 
 
@@ -220,7 +254,9 @@ def _turns(
     site_clock: Clock,
     bus: Bus,
     replicas: Replicas | None,
+    recorder: Recorder | None,
 ) -> Turns:
+    memory = _memory(settings, bus)
     parts = RunnerParts(
         agent=agent,
         turns=stores.turns,
@@ -230,8 +266,12 @@ def _turns(
         monotonic=time.monotonic,
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
-        memory=_memory(settings, bus),
+        memory=memory,
     )
+    if recorder is not None:
+        parts = replace(parts, ended=recorder.turn_ended)
+        if memory is not None:
+            recorder.show(*_memory_readings(memory))
     config = TurnsConfig(
         runner=process,
         orphan_s=settings.turn_orphan_s,
@@ -242,7 +282,7 @@ def _turns(
 
 
 @asynccontextmanager
-async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
+async def _bus(settings: Settings, noted: Callable[[bool], None]) -> AsyncGenerator[Bus]:
     keep_s = settings.turn_log_keep_s
     if not settings.redis_url:
         yield MemoryBus(time.monotonic, keep_s)
@@ -250,7 +290,9 @@ async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
     # Redis's client is imported only where there is a Redis.
     from .bus.redis import RedisBus
 
-    async with RedisBus(settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=keep_s) as bus:
+    async with RedisBus(
+        settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=keep_s, noted=noted
+    ) as bus:
         yield bus
 
 
@@ -329,6 +371,8 @@ def _server(
     model: str,
     real_clock: Clock,
     site_clock: Clock,
+    health: ServiceHealth,
+    recorder: Recorder | None,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -339,20 +383,22 @@ def _server(
         max_message_bytes=settings.max_message_bytes,
         reflection=settings.reflection,
     )
-    servicers = {
-        "PromptService": PromptService(
-            turns,
-            warmer,
-            now=real_clock.now,
-            heartbeat_s=settings.heartbeat_s,
-            chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
-            leaving=LeavingOptions(
-                age_s=settings.stream_age_s,
-                time_left_s=settings.stream_leave_s,
-                drain_s=settings.drain_s,
-            ),
-            new_id=_new_id,
+    prompts = PromptService(
+        turns,
+        warmer,
+        now=real_clock.now,
+        heartbeat_s=settings.heartbeat_s,
+        chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+        leaving=LeavingOptions(
+            age_s=settings.stream_age_s,
+            time_left_s=settings.stream_leave_s,
+            drain_s=settings.drain_s,
         ),
+        new_id=_new_id,
+    )
+    servicers = {
+        "PromptService": prompts,
+        "MetricsService": MetricsService(health),
         "HistoryService": HistoryService(
             stores.conversations,
             now=real_clock.now,
@@ -362,7 +408,7 @@ def _server(
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
     }
-    return RpcServer(
+    server = RpcServer(
         options,
         servicers,
         log=structlog.get_logger("eps.rpc"),
@@ -370,7 +416,54 @@ def _server(
         new_incident=lambda: uuid.uuid4().hex,
         monotonic=time.monotonic,
         replica=replica,
+        call_ended=None if recorder is None else recorder.call_ended,
     )
+    health.serves(server, prompts)
+    return server
+
+
+def _recorder(settings: Settings, replica: str, parts: Dependencies) -> Recorder | None:
+    if settings.metrics_port is None:
+        return None
+    # Prometheus's client is imported only where somebody may read the numbers.
+    from .metrics import Recorder
+
+    return Recorder(replica=replica, version=__version__, dependencies=parts)
+
+
+def _memory_readings(memory: HotMemory) -> tuple[Reading, ...]:
+    from .metrics import Reading
+
+    return (
+        Reading("eps_hot_memory_hits", "Reads it served.", lambda: memory.hits, counts=True),
+        Reading("eps_hot_memory_misses", "Reads left to SQL.", lambda: memory.misses, counts=True),
+    )
+
+
+@contextmanager
+def _endpoint(
+    settings: Settings, recorder: Recorder, server: RpcServer, turns: Turns
+) -> Generator[int | None]:
+    """Where the numbers can be read, until the block is left. A service without it still serves."""
+    from .metrics import Endpoint, Reading
+
+    recorder.show(
+        Reading("eps_turns_running", "Turns that run here now.", lambda: turns.running),
+        Reading("eps_turn_log_bytes", "Memory that turn logs take.", lambda: turns.log_bytes),
+        Reading("eps_calls_open", "Calls and streams under way.", lambda: server.live.count),
+    )
+    port = settings.metrics_port or 0
+    endpoint = Endpoint(recorder.registry, settings.metrics_host, port, settings.port_search)
+    try:
+        endpoint.start()
+    except OSError as error:
+        _log.error("no port for metrics", host=settings.metrics_host, port=port, error=str(error))
+        yield None
+        return
+    try:
+        yield endpoint.port
+    finally:
+        endpoint.stop()
 
 
 async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:
@@ -416,6 +509,7 @@ def _record(app: App) -> dict[str, object]:
         "grpc_port": app.port,
         "pid": os.getpid(),
         "replica": app.replica,
+        "metrics_port": app.metrics_port,
         "site_time": app.site_clock.now().isoformat() if app.site_clock.moved else None,
     }
 

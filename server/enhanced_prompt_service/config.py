@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,6 +30,13 @@ def _aware(at: datetime | None) -> datetime | None:
 
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
+
+
+def _off(port: object) -> object:
+    return None if port in ("", "off") else port
+
+
+MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
 class Settings(BaseSettings):
@@ -128,6 +135,16 @@ class Settings(BaseSettings):
         ge=3600,
         le=3_155_760_000,
         description="Events that began so long ago are deleted, by the site clock. Empty: never.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of the metrics endpoint, for Prometheus."
+    )
+    metrics_port: MetricsPort = Field(
+        9464,
+        ge=0,
+        le=65535,
+        description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
+        "`off` none.",
     )
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."
