@@ -1,4 +1,5 @@
-"""What every bus promises, held by both: in the process, and on a real Redis."""
+"""What every bus promises, held by both: in the process, and on a real Redis, alone or in a cluster
+(whose commands may touch the keys of one slot only)."""
 
 from __future__ import annotations
 
@@ -22,12 +23,24 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisServer]:
+    with redis_server(cluster=True) as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("cluster", marks=pytest.mark.redis),
+    ]
+)
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     if request.param == "memory":
         yield MemoryBus(time.monotonic)
         return
-    server: RedisServer = request.getfixturevalue("redis")
+    server: RedisServer = request.getfixturevalue(request.param)
     async with RedisBus(server.url, prefix=f"test-{request.node.name}") as opened:
         yield opened
 
