@@ -24,8 +24,9 @@ KILL_EACH_S = 5.0  # the stated scenario
 CONVERSATIONS = 12
 
 
-PATIENT = ClientOptions(retry=Retry(attempts=20, first=0.1, longest=2.0))
-"""For a client that knows one worker only: starting it again takes a second or two."""
+WAITS = Retry(attempts=60, first=0.1, longest=2.0)
+PATIENT = ClientOptions(retry=WAITS, reattach=WAITS)
+"""For a client that knows one worker only: starting it again takes a while on a busy machine."""
 
 
 @dataclass
