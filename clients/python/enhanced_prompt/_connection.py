@@ -7,6 +7,7 @@ call makes a new one, and the old one is closed when its last call has ended.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from google.protobuf.message import Message
@@ -34,7 +35,12 @@ class Connection:
 
 def says_go_away(message: Message) -> bool:
     """Whether a message of a stream asks to go on elsewhere."""
-    return "go_away" in message.DESCRIPTOR.fields_by_name and message.HasField("go_away")
+    return _can_say(type(message)) and message.HasField("go_away")
+
+
+@cache
+def _can_say(kind: type[Message]) -> bool:
+    return "go_away" in kind.DESCRIPTOR.fields_by_name
 
 
 def is_draining(error: EnhancedPromptError) -> bool:
