@@ -18,12 +18,14 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from . import logs
+from .bus.memory import MemoryBus
 from .config import Settings
+from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.errors import Reason
 from .domain.identity import Caller
@@ -39,12 +41,17 @@ from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
-from .storage import Database, Stores, open_stores
-from .turns import Agent, Replicas, RunnerParts, Turns, TurnsConfig
+from .storage import Database, Stores, codec, open_stores
+from .turns import (
+    Agent,
+    HotMemory,
+    MemoryConfig,
+    Replicas,
+    RunnerParts,
+    Turns,
+    TurnsConfig,
+)
 from .workers.place import Place
-
-if TYPE_CHECKING:
-    from .bus import RedisBus
 
 _log = structlog.get_logger("eps")
 
@@ -111,9 +118,9 @@ async def create_app(
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
+        bus = await stack.enter_async_context(_bus(settings))
         replicas = None
-        if settings.redis_url:
-            bus = await stack.enter_async_context(_bus(settings))
+        if bus.shared:
             replicas = Replicas(
                 bus,
                 stores.turns,
@@ -124,7 +131,7 @@ async def create_app(
                 now=real_clock.now,
             )
         turns = await stack.enter_async_context(
-            _turns(settings, stores, agent, process, real_clock, site_clock, replicas)
+            _turns(settings, stores, agent, process, real_clock, site_clock, bus, replicas)
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
         server = _server(
@@ -211,6 +218,7 @@ def _turns(
     process: str,
     real_clock: Clock,
     site_clock: Clock,
+    bus: Bus,
     replicas: Replicas | None,
 ) -> Turns:
     parts = RunnerParts(
@@ -222,6 +230,7 @@ def _turns(
         monotonic=time.monotonic,
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
+        memory=_memory(settings, bus),
     )
     config = TurnsConfig(
         runner=process,
@@ -232,12 +241,24 @@ def _turns(
     return Turns(parts, config, encode, _new_id, replicas)
 
 
-def _bus(settings: Settings) -> RedisBus:
+@asynccontextmanager
+async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
+    keep_s = settings.turn_log_keep_s
+    if not settings.redis_url:
+        yield MemoryBus(time.monotonic, keep_s)
+        return
     # Redis's client is imported only where there is a Redis.
-    from .bus import RedisBus
+    from .bus.redis import RedisBus
 
-    return RedisBus(
-        settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=settings.turn_log_keep_s
+    async with RedisBus(settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=keep_s) as bus:
+        yield bus
+
+
+def _memory(settings: Settings, bus: Bus) -> HotMemory | None:
+    if not settings.hot_memory_s:
+        return None
+    return HotMemory(
+        bus, MemoryConfig(codec.dump_response, codec.load_response, settings.hot_memory_s)
     )
 
 

@@ -108,6 +108,12 @@ class Settings(BaseSettings):
     history_turns: int = Field(
         20, ge=0, le=200, description="Earlier turns of a conversation that its agent sees."
     )
+    hot_memory_s: float = Field(
+        3600.0,
+        ge=0,
+        le=86_400,
+        description="How long those earlier turns are kept ready, beside the database. 0: not.",
+    )
     max_message_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest message accepted."
     )

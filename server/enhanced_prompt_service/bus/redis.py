@@ -84,6 +84,7 @@ class RedisBus:
 
     async def __aenter__(self) -> Self:
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        await self._quietly(self.ping())  # so that `up` is known before anybody relies on it
         self._reader = asyncio.create_task(self._listen(), name="bus-listener")
         return self
 
@@ -93,6 +94,10 @@ class RedisBus:
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._pubsub.aclose()
         await self._redis.aclose()
+
+    async def ping(self) -> None:
+        """See `Bus.ping`."""
+        await self._do(self._redis.ping())
 
     # ---- turn logs ----
 
@@ -144,9 +149,12 @@ class RedisBus:
         """See `Bus.expire_log`."""
         await self._do(self._redis.pexpire(self._log_key(turn_id), int(ttl_s * 1000)))
 
-    async def drop_log(self, turn_id: str) -> None:
+    async def drop_log(self, *turn_ids: str) -> None:
         """See `Bus.drop_log`."""
-        await self._do(self._redis.unlink(self._log_key(turn_id)))
+        pipe = self._redis.pipeline(transaction=False)
+        for turn_id in turn_ids:  # one by one: a cluster keeps them in different places
+            pipe.unlink(self._log_key(turn_id))
+        await self._do(pipe.execute())
 
     # ---- signals and mailboxes ----
 
@@ -192,8 +200,10 @@ class RedisBus:
 
     async def delete(self, *keys: str) -> None:
         """See `Bus.delete`."""
-        for key in keys:  # one by one: a cluster keeps them in different places
-            await self._do(self._redis.unlink(self._key(f"value:{key}")))
+        pipe = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.unlink(self._key(f"value:{key}"))
+        await self._do(pipe.execute())
 
     # ---- inside ----
 
@@ -229,7 +239,7 @@ class RedisBus:
     async def _quietly(self, command: Awaitable[Any]) -> None:
         try:
             await command
-        except (RedisError, OSError, TimeoutError):
+        except (RedisError, OSError, TimeoutError, Unavailable):
             self._set_up(up=False)
 
     async def _listen(self) -> None:
