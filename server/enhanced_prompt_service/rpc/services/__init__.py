@@ -8,5 +8,6 @@ from .events import EventService
 from .history import HistoryService
 from .prompt import PromptService
 from .sites import SiteService
+from .templates import TemplateService
 
-__all__ = ["EventService", "HistoryService", "PromptService", "SiteService"]
+__all__ = ["EventService", "HistoryService", "PromptService", "SiteService", "TemplateService"]
