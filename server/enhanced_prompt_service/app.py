@@ -41,6 +41,9 @@ from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
+from .rpc.services.templates import TemplateService
+from .rpc.templates import Templates
+from .rpc.toolbox import Toolbox
 from .storage import Database, Stores, codec, open_stores
 from .turns import (
     Agent,
@@ -89,8 +92,10 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     # LangGraph takes half a second to import: only where an agent is really wanted.
     from .agent.graph import GroundedAgent
     from .agent.grounded import GroundedEngine
+    from .agent.prompts import SuggestingAgent
 
-    return GroundedAgent(GroundedEngine(stores.events, stores.catalogue, settings.time_zone))
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
 
 
 @asynccontextmanager
@@ -134,8 +139,19 @@ async def create_app(
             _turns(settings, stores, agent, process, real_clock, site_clock, bus, replicas)
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent))
+        toolbox, templates = _prompt_tools(settings, stores, agent, real_clock, site_clock)
         server = _server(
-            settings, place, replica, stores, turns, warmer, agent.model, real_clock, site_clock
+            settings,
+            place,
+            replica,
+            stores,
+            turns,
+            warmer,
+            agent.model,
+            real_clock,
+            site_clock,
+            toolbox,
+            templates,
         )
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
@@ -241,6 +257,29 @@ def _turns(
     return Turns(parts, config, encode, _new_id, replicas)
 
 
+def _prompt_tools(
+    settings: Settings, stores: Stores, agent: Agent, real_clock: Clock, site_clock: Clock
+) -> tuple[Toolbox, Templates]:
+    """Tools of prompts, over the agent's own engine where it has one: indexes are kept once."""
+    from .agent.grounded import GroundedEngine
+    from .agent.prompts import EngineDrafter, EnginePrompts
+
+    engine = getattr(agent, "engine", None)
+    if not isinstance(engine, GroundedEngine):
+        engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    templates = Templates(
+        stores.templates,
+        stores.catalogue,
+        EngineDrafter(engine, stores.conversations, now=site_clock.now),
+        now=real_clock.now,
+        new_id=_new_id,
+    )
+    tools = EnginePrompts(
+        engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
+    )
+    return Toolbox(tools, templates), templates
+
+
 @asynccontextmanager
 async def _bus(settings: Settings) -> AsyncGenerator[Bus]:
     keep_s = settings.turn_log_keep_s
@@ -329,6 +368,8 @@ def _server(
     model: str,
     real_clock: Clock,
     site_clock: Clock,
+    toolbox: Toolbox,
+    templates: Templates,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -352,6 +393,7 @@ def _server(
                 drain_s=settings.drain_s,
             ),
             new_id=_new_id,
+            toolbox=toolbox,
         ),
         "HistoryService": HistoryService(
             stores.conversations,
@@ -361,6 +403,7 @@ def _server(
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
+        "TemplateService": TemplateService(templates),
     }
     return RpcServer(
         options,

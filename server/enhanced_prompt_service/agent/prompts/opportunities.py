@@ -105,7 +105,7 @@ class SuggestingAgent:
 
     def __init__(self, agent: Agent, engine: GroundedEngine, templates: TemplateStore) -> None:
         self._agent = agent
-        self._engine = engine
+        self.engine = engine
         self._templates = templates
 
     @property
@@ -125,7 +125,7 @@ class SuggestingAgent:
         if len(turn.history) + 1 < ENOUGH:
             return answer
         setting = Setting(
-            await self._engine.index(turn.caller), turn.now, time_zone=turn.request.time_zone
+            await self.engine.index(turn.caller), turn.now, time_zone=turn.request.time_zone
         )
         found = opportunity(turn.history, turn.request.query, answer, setting)
         if found is None or await self._templates.has_body(turn.caller, found.body):
