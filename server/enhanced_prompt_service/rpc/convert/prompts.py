@@ -28,11 +28,11 @@ from .answers import QUESTION_TYPES, interpretation, usage
 from .times import instant
 
 _INT32 = 2**31 - 1
-_KINDS = {
-    prompts_pb2.OptimizationType.Value(f"OPTIMIZATION_TYPE_{one.name}"): one
+_NUMBERS = {
+    one: prompts_pb2.OptimizationType.Value(f"OPTIMIZATION_TYPE_{one.name}")
     for one in OptimizationType
 }
-_NUMBERS = {one: number for number, one in _KINDS.items()}
+_KINDS: dict[int, OptimizationType] = {number: one for one, number in _NUMBERS.items()}
 _QUESTIONS: dict[int, QuestionType] = {number: one for one, number in QUESTION_TYPES.items()}
 
 

@@ -118,7 +118,6 @@ def request_of(
     """The request_id of a call, and a hash of all else that it says."""
     if not request.request_id:
         return TemplateRequest()
-    rest = type(request)()
-    rest.CopyFrom(request)
+    rest = type(request).FromString(request.SerializeToString())
     rest.request_id = ""
     return TemplateRequest(request.request_id, digest(rest))
