@@ -19,6 +19,8 @@ from enhanced_prompt import (
     _methods,
 )
 from enhanced_prompt._methods import Method
+from enhanced_prompt._prompts import AsyncPromptCalls, PromptCalls
+from enhanced_prompt._templates import AsyncTemplateCalls, TemplateCalls
 
 BLOCKED_IMPORT = """
 import sys
@@ -74,7 +76,13 @@ def public(cls: type) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("asynchronous", "blocking"), [(AsyncClient, Client), (AsyncTurnStream, TurnStream)]
+    ("asynchronous", "blocking"),
+    [
+        (AsyncClient, Client),
+        (AsyncTurnStream, TurnStream),
+        (AsyncTemplateCalls, TemplateCalls),
+        (AsyncPromptCalls, PromptCalls),
+    ],
 )
 def test_both_clients_have_the_same_methods_with_the_same_arguments(
     asynchronous: type, blocking: type

@@ -48,7 +48,9 @@ from .v1.answers_pb2 import Evidence, PromptResponse
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
+from .v1.prompts_pb2 import ClassifiedIntent, GeneratedContent, OptimizedPrompt
 from .v1.site_service_pb2 import Camera, Site, Zone
+from .v1.templates_pb2 import Template, TemplateVariable, TemplateVariableType
 
 __all__ = [
     "DEFAULT_TARGET",
@@ -60,6 +62,7 @@ __all__ = [
     "Camera",
     "CameraStatus",
     "Cancelled",
+    "ClassifiedIntent",
     "Client",
     "ClientOptions",
     "ClosingFrame",
@@ -78,10 +81,12 @@ __all__ = [
     "Failed",
     "FieldViolation",
     "Frame",
+    "GeneratedContent",
     "GroupByName",
     "HealthStatus",
     "IngestOutcome",
     "Keepalive",
+    "OptimizedPrompt",
     "OrderName",
     "PromptResponse",
     "Rejected",
@@ -90,6 +95,9 @@ __all__ = [
     "Site",
     "Started",
     "StreamCut",
+    "Template",
+    "TemplateVariable",
+    "TemplateVariableType",
     "TextDelta",
     "TextView",
     "TextWithdrawn",
