@@ -13,8 +13,10 @@ from .browsing import cameras, events, health
 from .chatting import chat
 from .history import history
 from .importing import import_
+from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
+from .templates import templates
 
 app = typer.Typer(
     name="eps",
@@ -47,6 +49,9 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(templates, name="templates")
+app.command()(classify)
+app.command()(optimize)
 app.command()(health)
 app.command(name="import")(import_)
 app.command()(simulate)
