@@ -85,6 +85,7 @@ class Body:
 
     def _reads_back(self, line: str, question: str, variables: Iterable[Variable]) -> bool:
         filled = render(Template("", "", line, variables=tuple(variables)), {})
+        question = plain(question)
         if filled == question:
             return True
         alone = self.setting.alone

@@ -71,7 +71,9 @@ def _says_nothing_of_ours(question: Question, query: Query) -> bool:
     if not query.settled:
         return False
     named = question.mentions or question.place_like or question.has_time
-    return not (named or question.chosen.pairs is not None or question.intent.explicit)
+    if named or question.chosen.pairs is not None:
+        return False
+    return bool(question.unknown) or not question.intent.explicit
 
 
 # ---- what is left open --------------------------------------------------------------------------

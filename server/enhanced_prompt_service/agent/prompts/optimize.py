@@ -86,11 +86,9 @@ def optimize(
     found = _made(text, prompt, kind, changes, query)
     if kind is not OptimizationType.ENHANCEMENT or not found.changes:
         return found
-    others = [
-        optimize(text, one, setting, context=context, intent=intent).prompt
-        for one in (OptimizationType.SPECIFICITY, OptimizationType.CLARITY)
-    ]
-    new = [one for one in others if not (_alike(one, text) or _alike(one, prompt))]
+    clear = optimize(text, OptimizationType.CLARITY, setting, context=context, intent=intent)
+    others = [clear.prompt, whole(query, setting.alone)]
+    new = [one for one in others if one and not (_alike(one, text) or _alike(one, prompt))]
     return replace(found, alternatives=tuple(dict.fromkeys(new))[:MOST_ALTERNATIVES])
 
 
