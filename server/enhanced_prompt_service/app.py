@@ -23,13 +23,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from . import logs
+from .agent.models import (
+    GROUNDED,
+    CallLimits,
+    ChainOptions,
+    CircuitOptions,
+    ModelChain,
+    Prices,
+    parse_links,
+)
 from .config import Settings
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.errors import Reason
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
-from .domain.warming import Warmer
+from .domain.warming import Warm, Warmer
 from .home import Home, clear_record, write_record
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
@@ -75,6 +84,7 @@ class App:
     real_clock: Clock
     site_clock: SiteClock
     replica: str
+    chain: ModelChain
 
 
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
@@ -86,9 +96,39 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     return GroundedAgent(GroundedEngine(stores.events, stores.catalogue, settings.time_zone))
 
 
+def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> WarmAgent:
+    """What EPS_MODELS names: the embedded engine alone, or models in front of it."""
+    if chain.links == (GROUNDED,):
+        return grounded_agent(stores, settings)
+    from .agent.grounded import GroundedEngine
+    from .agent.modelled import ModelAgent, ModelBudget
+
+    return ModelAgent(
+        GroundedEngine(stores.events, stores.catalogue, settings.time_zone),
+        chain,
+        settings.time_zone,
+        budget=ModelBudget(settings.model_steps, settings.model_tokens, settings.model_seconds),
+        monotonic=time.monotonic,
+    )
+
+
+def model_chain(settings: Settings) -> ModelChain:
+    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded."""
+    options = ChainOptions(
+        limits=CallLimits(
+            settings.model_first_token_s, settings.model_idle_s, settings.model_call_s
+        ),
+        circuit=CircuitOptions(calls=settings.model_calls),
+        prices=Prices(settings.model_prices),
+        output_tokens=settings.model_output_tokens,
+        temperature=settings.model_temperature,
+    )
+    return ModelChain(parse_links(settings.models), options)
+
+
 @asynccontextmanager
 async def create_app(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> AsyncGenerator[App]:
     """A service that answers, until the block is left; then it drains.
 
@@ -107,7 +147,12 @@ async def create_app(
         stores = await open_stores(database, default_zone=settings.time_zone)
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
-        agent = make_agent(stores, settings)
+        chain = model_chain(settings)
+        stack.push_async_callback(chain.close)
+        if make_agent is None:
+            agent, models = answering_agent(stores, settings, chain), chain.links
+        else:
+            agent, models = make_agent(stores, settings), ()
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
@@ -124,11 +169,19 @@ async def create_app(
                 now=real_clock.now,
             )
         turns = await stack.enter_async_context(
-            _turns(settings, stores, agent, process, real_clock, site_clock, replicas)
+            _turns(settings, stores, agent, models, process, real_clock, site_clock, replicas)
         )
-        warmer = await stack.enter_async_context(_warmer(stores, agent))
+        warmer = await stack.enter_async_context(_warmer(stores, agent, chain))
         server = _server(
-            settings, place, replica, stores, turns, warmer, agent.model, real_clock, site_clock
+            settings,
+            place,
+            replica,
+            stores,
+            turns,
+            warmer,
+            models or (agent.model,),
+            real_clock,
+            site_clock,
         )
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
@@ -145,11 +198,12 @@ async def create_app(
             real_clock,
             site_clock,
             replica,
+            chain,
         )
 
 
 def run(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT. Owns the process: its logs, its event loop, its signals."""
     logs.configure(settings.log_level, settings.log_format)
@@ -157,7 +211,7 @@ def run(
 
 
 async def serve(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; the home says where while it does.
 
@@ -208,6 +262,7 @@ def _turns(
     settings: Settings,
     stores: Stores,
     agent: Agent,
+    models: tuple[str, ...],
     process: str,
     real_clock: Clock,
     site_clock: Clock,
@@ -222,6 +277,7 @@ def _turns(
         monotonic=time.monotonic,
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
+        models=models,
     )
     config = TurnsConfig(
         runner=process,
@@ -241,7 +297,7 @@ def _bus(settings: Settings) -> RedisBus:
     )
 
 
-def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
+def _warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
     async def storage(caller: Caller) -> str:
         await stores.turns.find_request(caller, "prewarm", datetime.now(UTC))
         return "database open, tables up to date"
@@ -255,12 +311,22 @@ def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
         await agent.prewarm(caller)
         return f"{agent.model}: graph compiled, names indexed"
 
+    def warm_model(name: str) -> Warm:
+        async def warm(caller: Caller) -> str:
+            del caller
+            await chain.warm(name)
+            return "client ready; nothing was asked"
+
+        return warm
+
+    models = {f"model:{one}": warm_model(one) for one in chain.links if one != GROUNDED}
+
     def failed(name: str, error: Exception) -> None:
         _log.error("prewarming failed", part=name, exc_info=error)
 
     return Warmer(
         agent_id=uuid.uuid4().hex,
-        parts={"storage": storage, "catalogue": catalogue, "agent": engine},
+        parts={"storage": storage, "catalogue": catalogue, "agent": engine, **models},
         monotonic=time.monotonic,
         on_failure=failed,
     )
@@ -305,7 +371,7 @@ def _server(
     stores: Stores,
     turns: Turns,
     warmer: Warmer,
-    model: str,
+    models: tuple[str, ...],
     real_clock: Clock,
     site_clock: Clock,
 ) -> RpcServer:
@@ -324,7 +390,7 @@ def _server(
             warmer,
             now=real_clock.now,
             heartbeat_s=settings.heartbeat_s,
-            chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+            chat=ChatOptions(ping_s=settings.chat_ping_s, models=models),
             leaving=LeavingOptions(
                 age_s=settings.stream_age_s,
                 time_left_s=settings.stream_leave_s,

@@ -63,7 +63,9 @@ async def end(context: Any, ending: str) -> None:
             await context.abort(grpc.StatusCode[ending], "connection reset by peer")
 
 
-@pytest.mark.parametrize("ending", ["ok", "draining", "given up", "UNAVAILABLE", "CANCELLED", "INTERNAL"])
+@pytest.mark.parametrize(
+    "ending", ["ok", "draining", "given up", "UNAVAILABLE", "CANCELLED", "INTERNAL"]
+)
 @pytest.mark.parametrize("position", [1, 2, 3])
 async def test_a_cut_stream_goes_on_after_its_last_frame(
     driver: Driver, script: Script, position: int, ending: str

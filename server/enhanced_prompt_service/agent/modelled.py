@@ -178,9 +178,8 @@ class ModelAgent:
         return state["answer"]
 
     async def prewarm(self, caller: Caller) -> None:
-        """Load what the first question would otherwise wait for; asks no provider."""
+        """Load what the first question would otherwise wait for, but for the models themselves."""
         await self._grounded.prewarm(caller)
-        await self._chain.warm()
 
     # ---- edges ----------------------------------------------------------------------------------
 

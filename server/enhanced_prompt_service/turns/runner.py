@@ -59,7 +59,8 @@ class Stop(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunnerParts:
-    """What every attempt needs. `history_turns` is how many earlier turns an agent sees."""
+    """What every attempt needs. `history_turns` is how many earlier turns an agent sees; `models`
+    are those that a request may choose, empty where the agent looks at that itself."""
 
     agent: Agent
     turns: TurnStore
@@ -69,6 +70,7 @@ class RunnerParts:
     monotonic: Callable[[], float]
     timeout_s: float
     history_turns: int
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,10 @@ class Attempt:
             self._log.append(Reset(row.attempt))
         self._log.append(
             Started(
-                row.conversation_id, row.conversation_turn, row.message_id, self._parts.agent.model
+                row.conversation_id,
+                row.conversation_turn,
+                row.message_id,
+                self._request.model or self._parts.agent.model,
             )
         )
 
