@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -55,6 +56,7 @@ class _Station:
     link: Link
     circuit: Circuit | None
     built: BuiltModel | None = None
+    building: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def _utc_now() -> datetime:
@@ -125,24 +127,25 @@ class ModelChain:
         start = self.links.index(model) if model else 0
         return ChainRun(self, self._stations[start:], [] if calls is None else calls)
 
-    def model_of(self, station: _Station) -> BuiltModel:
-        """A link's model, made when it is first wanted. Raises LinkFailure where it can't be."""
+    async def model_of(self, station: _Station) -> BuiltModel:
+        """A link's model, made when it is first wanted: in a thread, as importing a provider's
+        package takes a second. Raises LinkFailure where it can't be made."""
         if station.built is None:
-            try:
-                station.built = self._build(station.link)
-            except NotBuilt as error:
-                raise LinkFailure(FailureKind.REFUSED, str(error)) from error
+            async with station.building:
+                if station.built is None:
+                    try:
+                        station.built = await asyncio.to_thread(self._build, station.link)
+                    except NotBuilt as error:
+                        raise LinkFailure(FailureKind.REFUSED, str(error)) from error
         return station.built
 
-    def warm(self) -> None:
-        """Load what the first call would otherwise wait for. Blocks for as long as imports take;
-        what can't be built is passed over when it is asked."""
+    async def warm(self) -> None:
+        """Load what the first call would otherwise wait for; asks no provider. What can't be made
+        is passed over when its turn comes."""
         for station in self._stations:
             if not station.link.grounded:
-                try:
-                    self.model_of(station)
-                except LinkFailure:
-                    continue
+                with suppress(LinkFailure):
+                    await self.model_of(station)
 
     async def close(self) -> None:
         """Close all connections. Calls that still run fail."""
@@ -235,10 +238,10 @@ class ChainRun:
         probing: bool | None = None
         loop = asyncio.get_running_loop()
         limits = chain.options.limits
+        built = await chain.model_of(station)
         try:
             async with Deadline(limits, loop.time()) as deadline:
                 probing = await circuit.enter()
-                built = chain.model_of(station)
                 reply = await call(
                     station.link, built, messages, tools, collected, sink, deadline.token
                 )
