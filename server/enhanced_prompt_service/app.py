@@ -23,6 +23,15 @@ from typing import Any, Protocol
 import structlog
 
 from . import logs
+from .agent.models import (
+    GROUNDED,
+    CallLimits,
+    ChainOptions,
+    CircuitOptions,
+    ModelChain,
+    Prices,
+    parse_links,
+)
 from .bus.memory import MemoryBus
 from .config import Settings
 from .domain.bus import Bus
@@ -31,7 +40,7 @@ from .domain.errors import Reason
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
-from .domain.warming import Warmer
+from .domain.warming import Warm, Warmer
 from .home import Home, clear_record, write_record
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
@@ -85,6 +94,7 @@ class App:
     real_clock: Clock
     site_clock: SiteClock
     replica: str
+    chain: ModelChain
 
 
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
@@ -98,9 +108,42 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
 
 
+def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> WarmAgent:
+    """What EPS_MODELS names: the embedded engine alone, or models in front of it."""
+    if chain.links == (GROUNDED,):
+        return grounded_agent(stores, settings)
+    from .agent.grounded import GroundedEngine
+    from .agent.modelled import ModelAgent, ModelBudget
+    from .agent.prompts import SuggestingAgent
+
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    agent = ModelAgent(
+        engine,
+        chain,
+        settings.time_zone,
+        budget=ModelBudget(settings.model_steps, settings.model_tokens, settings.model_seconds),
+        monotonic=time.monotonic,
+    )
+    return SuggestingAgent(agent, engine, stores.templates)
+
+
+def model_chain(settings: Settings) -> ModelChain:
+    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded."""
+    options = ChainOptions(
+        limits=CallLimits(
+            settings.model_first_token_s, settings.model_idle_s, settings.model_call_s
+        ),
+        circuit=CircuitOptions(calls=settings.model_calls),
+        prices=Prices(settings.model_prices),
+        output_tokens=settings.model_output_tokens,
+        temperature=settings.model_temperature,
+    )
+    return ModelChain(parse_links(settings.models), options)
+
+
 @asynccontextmanager
 async def create_app(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> AsyncGenerator[App]:
     """A service that answers, until the block is left; then it drains.
 
@@ -119,7 +162,12 @@ async def create_app(
         stores = await open_stores(database, default_zone=settings.time_zone)
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
-        agent = make_agent(stores, settings)
+        chain = model_chain(settings)
+        stack.push_async_callback(chain.close)
+        if make_agent is None:
+            agent, models = answering_agent(stores, settings, chain), chain.links
+        else:
+            agent, models = make_agent(stores, settings), ()
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
@@ -136,10 +184,10 @@ async def create_app(
                 now=real_clock.now,
             )
         turns = await stack.enter_async_context(
-            _turns(settings, stores, agent, process, real_clock, site_clock, bus, replicas)
+            _turns(settings, stores, agent, models, process, real_clock, site_clock, bus, replicas)
         )
-        warmer = await stack.enter_async_context(_warmer(stores, agent))
-        toolbox, templates = _prompt_tools(settings, stores, agent, real_clock, site_clock)
+        warmer = await stack.enter_async_context(_warmer(stores, agent, chain))
+        toolbox, templates = _prompt_tools(settings, stores, agent, chain, real_clock, site_clock)
         server = _server(
             settings,
             place,
@@ -147,7 +195,7 @@ async def create_app(
             stores,
             turns,
             warmer,
-            agent.model,
+            models or (agent.model,),
             real_clock,
             site_clock,
             toolbox,
@@ -168,11 +216,12 @@ async def create_app(
             real_clock,
             site_clock,
             replica,
+            chain,
         )
 
 
 def run(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT. Owns the process: its logs, its event loop, its signals."""
     logs.configure(settings.log_level, settings.log_format)
@@ -180,7 +229,7 @@ def run(
 
 
 async def serve(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; the home says where while it does.
 
@@ -231,6 +280,7 @@ def _turns(
     settings: Settings,
     stores: Stores,
     agent: Agent,
+    models: tuple[str, ...],
     process: str,
     real_clock: Clock,
     site_clock: Clock,
@@ -247,6 +297,7 @@ def _turns(
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
         memory=_memory(settings, bus),
+        models=models,
     )
     config = TurnsConfig(
         runner=process,
@@ -258,11 +309,16 @@ def _turns(
 
 
 def _prompt_tools(
-    settings: Settings, stores: Stores, agent: Agent, real_clock: Clock, site_clock: Clock
+    settings: Settings,
+    stores: Stores,
+    agent: Agent,
+    chain: ModelChain,
+    real_clock: Clock,
+    site_clock: Clock,
 ) -> tuple[Toolbox, Templates]:
     """Tools of prompts, over the agent's own engine where it has one: indexes are kept once."""
     from .agent.grounded import GroundedEngine
-    from .agent.prompts import EngineDrafter, EnginePrompts
+    from .agent.prompts import EngineDrafter, EnginePrompts, ModelPrompts
 
     engine = getattr(agent, "engine", None)
     if not isinstance(engine, GroundedEngine):
@@ -277,7 +333,9 @@ def _prompt_tools(
     tools = EnginePrompts(
         engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
     )
-    return Toolbox(tools, templates), templates
+    if chain.links == (GROUNDED,):
+        return Toolbox(tools, templates), templates
+    return Toolbox(ModelPrompts(chain, tools), templates), templates
 
 
 @asynccontextmanager
@@ -301,7 +359,7 @@ def _memory(settings: Settings, bus: Bus) -> HotMemory | None:
     )
 
 
-def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
+def _warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
     async def storage(caller: Caller) -> str:
         await stores.turns.find_request(caller, "prewarm", datetime.now(UTC))
         return "database open, tables up to date"
@@ -315,12 +373,22 @@ def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
         await agent.prewarm(caller)
         return f"{agent.model}: graph compiled, names indexed"
 
+    def warm_model(name: str) -> Warm:
+        async def warm(caller: Caller) -> str:
+            del caller
+            await chain.warm(name)
+            return "client ready; nothing was asked"
+
+        return warm
+
+    models = {f"model:{one}": warm_model(one) for one in chain.links if one != GROUNDED}
+
     def failed(name: str, error: Exception) -> None:
         _log.error("prewarming failed", part=name, exc_info=error)
 
     return Warmer(
         agent_id=uuid.uuid4().hex,
-        parts={"storage": storage, "catalogue": catalogue, "agent": engine},
+        parts={"storage": storage, "catalogue": catalogue, "agent": engine, **models},
         monotonic=time.monotonic,
         on_failure=failed,
     )
@@ -365,7 +433,7 @@ def _server(
     stores: Stores,
     turns: Turns,
     warmer: Warmer,
-    model: str,
+    models: tuple[str, ...],
     real_clock: Clock,
     site_clock: Clock,
     toolbox: Toolbox,
@@ -386,7 +454,7 @@ def _server(
             warmer,
             now=real_clock.now,
             heartbeat_s=settings.heartbeat_s,
-            chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+            chat=ChatOptions(ping_s=settings.chat_ping_s, models=models),
             leaving=LeavingOptions(
                 age_s=settings.stream_age_s,
                 time_left_s=settings.stream_leave_s,

@@ -261,7 +261,7 @@ def _exclude(places: Places, draft: Draft, index: Index) -> None:
 
 
 def zone_of(time_zone: str, habits: Habits, index: Index, draft: Draft) -> ZoneInfo:
-    """The zone that times are meant in: the one named, else that of the places, else the default."""
+    """The zone that times are meant in: the named one, else the places' own, else the default."""
     for name in (time_zone, habits.zone, index.default_zone):
         if name:
             try:

@@ -12,7 +12,7 @@ Only this room knows providers, and it imports none of them before a model is as
 """
 
 from .call import CallLimits
-from .chain import ChainOptions, ChainRun, ModelChain, not_configured
+from .chain import ChainOptions, ChainRun, ModelChain
 from .circuit import CircuitOptions, CircuitState, LinkState
 from .failures import FailureKind, LinkFailure, NoModelLeft, Passed
 from .links import GROUNDED, Link, parse_links
@@ -60,7 +60,6 @@ __all__ = [
     "Withdrawn",
     "estimated_tokens",
     "missing_package",
-    "not_configured",
     "parse_links",
     "stream",
     "structured",

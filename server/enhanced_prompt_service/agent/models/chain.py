@@ -16,14 +16,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from enhanced_prompt_service.domain.answers import ModelUsage
-from enhanced_prompt_service.domain.errors import InvalidArgument, Reason
+from enhanced_prompt_service.domain.errors import model_not_configured
 
 from .call import CallLimits, Deadline, call
 from .circuit import Circuit, CircuitOptions, LinkState
@@ -116,7 +115,7 @@ class ModelChain:
     def check(self, model: str) -> None:
         """Raises InvalidArgument (MODEL_NOT_CONFIGURED, field `model`) for one not in the chain."""
         if model and model not in self.links:
-            raise not_configured(model, self.links)
+            raise model_not_configured(model, self.links)
 
     def begin(self, model: str = "", *, calls: list[ModelUsage] | None = None) -> ChainRun:
         """One turn's way along the chain, from the chosen link on ("" from the first one).
@@ -139,13 +138,12 @@ class ModelChain:
                         raise LinkFailure(FailureKind.REFUSED, str(error)) from error
         return station.built
 
-    async def warm(self) -> None:
-        """Load what the first call would otherwise wait for; asks no provider. What can't be made
-        is passed over when its turn comes."""
+    async def warm(self, model: str) -> None:
+        """Load what a link's first call would otherwise wait for; asks nobody. Raises LinkFailure
+        where it can't be asked as things are."""
         for station in self._stations:
-            if not station.link.grounded:
-                with suppress(LinkFailure):
-                    await self.model_of(station)
+            if station.link.name == model and not station.link.grounded:
+                await self.model_of(station)
 
     async def close(self) -> None:
         """Close all connections. Calls that still run fail."""
@@ -289,14 +287,3 @@ _UNUSED = frozenset(
     }
 )
 """Failures before which the provider did no work that it charges for."""
-
-
-def not_configured(model: str, models: Sequence[str]) -> InvalidArgument:
-    """The refusal of a model that is not in the chain; names those that are."""
-    refused = InvalidArgument.of(
-        "model",
-        f"{model[:128]!r} is not configured; there are: {', '.join(models)}",
-        reason=Reason.MODEL_NOT_CONFIGURED,
-    )
-    refused.metadata["models"] = ", ".join(models)
-    return refused

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from datetime import datetime
 
 from enhanced_prompt_service.domain.answers import Answer, PromptResponse
@@ -39,20 +40,21 @@ class EngineGeneration:
 
     async def parts(
         self, caller: Caller, asked: GenerateAsk, now: datetime
-    ) -> AsyncIterator[GenerationPart]:
+    ) -> AsyncGenerator[GenerationPart]:
         """Text in pieces of about a word, at most `max_output_tokens` of them, then the whole."""
         said: list[str] = []
-        async for text in self._texts(caller, asked.prompt, now):
-            for piece in text_pieces(text):
-                if asked.max_output_tokens and len(said) >= asked.max_output_tokens:
-                    yield GeneratedContent("".join(said))
-                    return
-                said.append(piece)
-                yield TextDelta(piece)
-                await asyncio.sleep(0)  # the first words leave at once
+        async with aclosing(self._texts(caller, asked.prompt, now)) as texts:
+            async for text in texts:
+                for piece in text_pieces(text):
+                    if asked.max_output_tokens and len(said) >= asked.max_output_tokens:
+                        yield GeneratedContent("".join(said))
+                        return
+                    said.append(piece)
+                    yield TextDelta(piece)
+                    await asyncio.sleep(0)  # the first words leave at once
         yield GeneratedContent("".join(said))
 
-    async def _texts(self, caller: Caller, prompt: str, now: datetime) -> AsyncIterator[str]:
+    async def _texts(self, caller: Caller, prompt: str, now: datetime) -> AsyncGenerator[str]:
         lines = list(_lines(prompt))
         if len(lines) == 1:
             answer = await self._answer(caller, lines[0], [], now)

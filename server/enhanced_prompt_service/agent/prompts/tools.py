@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime
 
 from enhanced_prompt_service.domain.answers import PromptResponse
-from enhanced_prompt_service.domain.errors import InvalidArgument, Reason
+from enhanced_prompt_service.domain.errors import model_not_configured
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.prompts import (
     GROUNDED,
@@ -51,12 +52,12 @@ class EnginePrompts:
     async def classify(self, caller: Caller, asked: ClassifyAsk) -> ClassifiedIntent:
         """What a prompt is after, by the engine's understanding of it."""
         check_model(asked.model, self.models)
-        return classify(asked.query, await self._setting(caller, asked))
+        return classify(asked.query, await self.setting(caller, asked))
 
     async def optimize(self, caller: Caller, asked: OptimizeAsk) -> OptimizedPrompt:
         """What the prompt leaves open, filled in. Reads it some twenty times: not on the loop."""
         check_model(asked.model, self.models)
-        setting = await self._setting(caller, asked)
+        setting = await self.setting(caller, asked)
         return await asyncio.to_thread(
             optimize,
             asked.prompt,
@@ -66,13 +67,15 @@ class EnginePrompts:
             intent=asked.intent,
         )
 
-    async def generate(self, caller: Caller, asked: GenerateAsk) -> AsyncIterator[GenerationPart]:
+    async def generate(self, caller: Caller, asked: GenerateAsk) -> AsyncGenerator[GenerationPart]:
         """The engine's answers to the questions of the prompt."""
         check_model(asked.model, self.models)
-        async for part in self._generation.parts(caller, asked, self._now()):
-            yield part
+        async with aclosing(self._generation.parts(caller, asked, self._now())) as parts:
+            async for part in parts:
+                yield part
 
-    async def _setting(self, caller: Caller, asked: ClassifyAsk | OptimizeAsk) -> Setting:
+    async def setting(self, caller: Caller, asked: ClassifyAsk | OptimizeAsk) -> Setting:
+        """What a prompt is read with: the index, the present, the conversation."""
         history: Sequence[PromptResponse] = ()
         if asked.conversation_id:
             history = await self._conversations.recent_turns(
@@ -85,8 +88,4 @@ class EnginePrompts:
 def check_model(model: str, models: Sequence[str]) -> None:
     """Raises InvalidArgument (MODEL_NOT_CONFIGURED) for one that may not be chosen."""
     if model and model not in models:
-        raise InvalidArgument.of(
-            "model",
-            f"is not configured; there is {', '.join(models)}",
-            reason=Reason.MODEL_NOT_CONFIGURED,
-        )
+        raise model_not_configured(model, models)
