@@ -25,6 +25,15 @@ import structlog
 from enhanced_prompt import __version__
 
 from . import logs
+from .agent.models import (
+    GROUNDED,
+    CallLimits,
+    ChainOptions,
+    CircuitOptions,
+    ModelChain,
+    Prices,
+    parse_links,
+)
 from .bus.memory import MemoryBus
 from .config import Settings
 from .domain.bus import Bus
@@ -34,7 +43,7 @@ from .domain.errors import Reason
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
-from .domain.warming import Warmer
+from .domain.warming import Warm, Warmer
 from .health import ServiceHealth
 from .home import Home, clear_record, write_record
 from .rpc.chat import ChatOptions
@@ -46,6 +55,9 @@ from .rpc.services.history import HistoryService
 from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
+from .rpc.services.templates import TemplateService
+from .rpc.templates import Templates
+from .rpc.toolbox import Toolbox
 from .storage import Database, Stores, codec, open_stores
 from .turns import (
     Agent,
@@ -93,6 +105,7 @@ class App:
     real_clock: Clock
     site_clock: SiteClock
     replica: str
+    chain: ModelChain
     metrics_port: int | None = None
 
 
@@ -101,13 +114,48 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     # LangGraph takes half a second to import: only where an agent is really wanted.
     from .agent.graph import GroundedAgent
     from .agent.grounded import GroundedEngine
+    from .agent.prompts import SuggestingAgent
 
-    return GroundedAgent(GroundedEngine(stores.events, stores.catalogue, settings.time_zone))
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
+
+
+def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> WarmAgent:
+    """What EPS_MODELS names: the embedded engine alone, or models in front of it."""
+    if chain.links == (GROUNDED,):
+        return grounded_agent(stores, settings)
+    from .agent.grounded import GroundedEngine
+    from .agent.modelled import ModelAgent, ModelBudget
+    from .agent.prompts import SuggestingAgent
+
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    agent = ModelAgent(
+        engine,
+        chain,
+        settings.time_zone,
+        budget=ModelBudget(settings.model_steps, settings.model_tokens, settings.model_seconds),
+        monotonic=time.monotonic,
+    )
+    return SuggestingAgent(agent, engine, stores.templates)
+
+
+def model_chain(settings: Settings) -> ModelChain:
+    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded."""
+    options = ChainOptions(
+        limits=CallLimits(
+            settings.model_first_token_s, settings.model_idle_s, settings.model_call_s
+        ),
+        circuit=CircuitOptions(calls=settings.model_calls),
+        prices=Prices(settings.model_prices),
+        output_tokens=settings.model_output_tokens,
+        temperature=settings.model_temperature,
+    )
+    return ModelChain(parse_links(settings.models), options)
 
 
 @asynccontextmanager
 async def create_app(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> AsyncGenerator[App]:
     """A service that answers, until the block is left; then it drains.
 
@@ -127,7 +175,12 @@ async def create_app(
         stores = await open_stores(database, default_zone=settings.time_zone)
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
-        agent = make_agent(stores, settings)
+        chain = model_chain(settings)
+        stack.push_async_callback(chain.close)
+        if make_agent is None:
+            agent, models = answering_agent(stores, settings, chain), chain.links
+        else:
+            agent, models = make_agent(stores, settings), ()
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
@@ -146,10 +199,20 @@ async def create_app(
             )
         turns = await stack.enter_async_context(
             _turns(
-                settings, stores, agent, process, real_clock, site_clock, bus, replicas, recorder
+                settings,
+                stores,
+                agent,
+                models,
+                process,
+                real_clock,
+                site_clock,
+                bus,
+                replicas,
+                recorder,
             )
         )
-        warmer = await stack.enter_async_context(_warmer(stores, agent))
+        warmer = await stack.enter_async_context(_warmer(stores, agent, chain))
+        toolbox, templates = _prompt_tools(settings, stores, agent, chain, real_clock, site_clock)
         health = ServiceHealth(
             replica, parts, database.ping, bus, turns, warmer, agent.model, real_clock.now
         )
@@ -160,11 +223,13 @@ async def create_app(
             stores,
             turns,
             warmer,
-            agent.model,
+            models or (agent.model,),
             real_clock,
             site_clock,
             health,
             recorder,
+            toolbox,
+            templates,
         )
         await stack.enter_async_context(health.watching())
         metrics_port = None
@@ -185,12 +250,13 @@ async def create_app(
             real_clock,
             site_clock,
             replica,
+            chain,
             metrics_port,
         )
 
 
 def run(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT. Owns the process: its logs, its event loop, its signals."""
     logs.configure(settings.log_level, settings.log_format)
@@ -198,7 +264,7 @@ def run(
 
 
 async def serve(
-    settings: Settings, *, make_agent: AgentMaker = grounded_agent, place: Place | None = None
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; the home says where while it does.
 
@@ -249,6 +315,7 @@ def _turns(
     settings: Settings,
     stores: Stores,
     agent: Agent,
+    models: tuple[str, ...],
     process: str,
     real_clock: Clock,
     site_clock: Clock,
@@ -267,6 +334,7 @@ def _turns(
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
         memory=memory,
+        models=models,
     )
     if recorder is not None:
         parts = replace(parts, ended=recorder.turn_ended)
@@ -279,6 +347,36 @@ def _turns(
         log_keep_s=settings.turn_log_keep_s,
     )
     return Turns(parts, config, encode, _new_id, replicas)
+
+
+def _prompt_tools(
+    settings: Settings,
+    stores: Stores,
+    agent: Agent,
+    chain: ModelChain,
+    real_clock: Clock,
+    site_clock: Clock,
+) -> tuple[Toolbox, Templates]:
+    """Tools of prompts, over the agent's own engine where it has one: indexes are kept once."""
+    from .agent.grounded import GroundedEngine
+    from .agent.prompts import EngineDrafter, EnginePrompts, ModelPrompts
+
+    engine = getattr(agent, "engine", None)
+    if not isinstance(engine, GroundedEngine):
+        engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    templates = Templates(
+        stores.templates,
+        stores.catalogue,
+        EngineDrafter(engine, stores.conversations, now=site_clock.now),
+        now=real_clock.now,
+        new_id=_new_id,
+    )
+    tools = EnginePrompts(
+        engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
+    )
+    if chain.links == (GROUNDED,):
+        return Toolbox(tools, templates), templates
+    return Toolbox(ModelPrompts(chain, tools), templates), templates
 
 
 @asynccontextmanager
@@ -304,7 +402,7 @@ def _memory(settings: Settings, bus: Bus) -> HotMemory | None:
     )
 
 
-def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
+def _warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
     async def storage(caller: Caller) -> str:
         await stores.turns.find_request(caller, "prewarm", datetime.now(UTC))
         return "database open, tables up to date"
@@ -318,12 +416,22 @@ def _warmer(stores: Stores, agent: WarmAgent) -> Warmer:
         await agent.prewarm(caller)
         return f"{agent.model}: graph compiled, names indexed"
 
+    def warm_model(name: str) -> Warm:
+        async def warm(caller: Caller) -> str:
+            del caller
+            await chain.warm(name)
+            return "client ready; nothing was asked"
+
+        return warm
+
+    models = {f"model:{one}": warm_model(one) for one in chain.links if one != GROUNDED}
+
     def failed(name: str, error: Exception) -> None:
         _log.error("prewarming failed", part=name, exc_info=error)
 
     return Warmer(
         agent_id=uuid.uuid4().hex,
-        parts={"storage": storage, "catalogue": catalogue, "agent": engine},
+        parts={"storage": storage, "catalogue": catalogue, "agent": engine, **models},
         monotonic=time.monotonic,
         on_failure=failed,
     )
@@ -368,11 +476,13 @@ def _server(
     stores: Stores,
     turns: Turns,
     warmer: Warmer,
-    model: str,
+    models: tuple[str, ...],
     real_clock: Clock,
     site_clock: Clock,
     health: ServiceHealth,
     recorder: Recorder | None,
+    toolbox: Toolbox,
+    templates: Templates,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -388,13 +498,14 @@ def _server(
         warmer,
         now=real_clock.now,
         heartbeat_s=settings.heartbeat_s,
-        chat=ChatOptions(ping_s=settings.chat_ping_s, models=(model,)),
+        chat=ChatOptions(ping_s=settings.chat_ping_s, models=models),
         leaving=LeavingOptions(
             age_s=settings.stream_age_s,
             time_left_s=settings.stream_leave_s,
             drain_s=settings.drain_s,
         ),
         new_id=_new_id,
+        toolbox=toolbox,
     )
     servicers = {
         "PromptService": prompts,
@@ -407,6 +518,7 @@ def _server(
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
+        "TemplateService": TemplateService(templates),
     }
     server = RpcServer(
         options,

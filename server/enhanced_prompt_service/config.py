@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .agent.models.links import parse_links
+from .agent.models.prices import ModelPrice
+
 
 def _zone(name: str) -> str:
     try:
@@ -28,6 +31,12 @@ def _aware(at: datetime | None) -> datetime | None:
     return at
 
 
+def _links(text: str) -> str:
+    parse_links(text)
+    return text
+
+
+Links = Annotated[str, AfterValidator(_links)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
 
@@ -145,6 +154,50 @@ class Settings(BaseSettings):
         le=65535,
         description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
         "`off` none.",
+    )
+    models: Links = Field(
+        "grounded",
+        description="What answers, tried in order: `grounded` or "
+        "`provider:model[@address[#KEY_VARIABLE]]`, with commas between (models.md).",
+    )
+    model_first_token_s: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        description="A model that says nothing for so long is passed over, waiting for its turn "
+        "included.",
+    )
+    model_idle_s: float = Field(
+        20.0, gt=0, le=600, description="So is one that stops for so long in the middle."
+    )
+    model_call_s: float = Field(
+        60.0, gt=0, le=3600, description="So is one whose whole call takes longer."
+    )
+    model_calls: int = Field(
+        32, ge=0, le=10_000, description="Calls that a model may have at a time; 0 for no limit."
+    )
+    model_steps: int = Field(
+        6, ge=1, le=50, description="Calls of models for one answer, lookups between them."
+    )
+    model_tokens: int = Field(
+        60_000,
+        ge=1000,
+        le=100_000_000,
+        description="Tokens, in and out, after which an answer has to be given.",
+    )
+    model_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Time after which an answer has to be given."
+    )
+    model_output_tokens: int = Field(
+        2000, ge=16, le=1_000_000, description="Most tokens that one call may put out."
+    )
+    model_temperature: float | None = Field(
+        None, ge=0, le=2, description="Sampling of models. Empty: their own."
+    )
+    model_prices: dict[str, ModelPrice] = Field(
+        {},
+        description="Prices of models, before the built-in ones: JSON, by model, in US dollars for "
+        '1 M tokens: `{"openai:glm-4.6": {"input": 0.6, "output": 2.2, "cached": 0.11}}`.',
     )
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."

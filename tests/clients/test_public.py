@@ -23,6 +23,8 @@ from enhanced_prompt import (
     _methods,
 )
 from enhanced_prompt._methods import Method
+from enhanced_prompt._prompts import AsyncPromptCalls, PromptCalls
+from enhanced_prompt._templates import AsyncTemplateCalls, TemplateCalls
 
 BLOCKED_IMPORT = """
 import sys
@@ -84,6 +86,8 @@ def public(cls: type) -> dict[str, object]:
         (AsyncTurnStream, TurnStream),
         (AsyncChat, Chat),
         (AsyncChatTurn, ChatTurn),
+        (AsyncTemplateCalls, TemplateCalls),
+        (AsyncPromptCalls, PromptCalls),
     ],
 )
 def test_both_clients_have_the_same_methods_with_the_same_arguments(

@@ -59,7 +59,9 @@ from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
 from .v1.metrics_service_pb2 import SystemHealth
+from .v1.prompts_pb2 import ClassifiedIntent, GeneratedContent, OptimizedPrompt
 from .v1.site_service_pb2 import Camera, Site, Zone
+from .v1.templates_pb2 import Template, TemplateVariable, TemplateVariableType
 
 __all__ = [
     "DEFAULT_TARGET",
@@ -76,6 +78,7 @@ __all__ = [
     "Chat",
     "ChatOptions",
     "ChatTurn",
+    "ClassifiedIntent",
     "Client",
     "ClientOptions",
     "ClosingFrame",
@@ -94,10 +97,12 @@ __all__ = [
     "Failed",
     "FieldViolation",
     "Frame",
+    "GeneratedContent",
     "GroupByName",
     "HealthStatus",
     "IngestOutcome",
     "Keepalive",
+    "OptimizedPrompt",
     "OrderName",
     "PromptOptions",
     "PromptResponse",
@@ -108,6 +113,9 @@ __all__ = [
     "Started",
     "StreamCut",
     "SystemHealth",
+    "Template",
+    "TemplateVariable",
+    "TemplateVariableType",
     "TextDelta",
     "TextView",
     "TextWithdrawn",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
@@ -17,9 +17,8 @@ from . import _methods as methods
 from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
-from ._methods import Method, RequestT, ResponseT
 from ._options import DEFAULT_TARGET, ClientOptions
-from ._pages import next_page
+from ._prompts import PromptCalls
 from ._requests import (
     AnswerOptions,
     AskOptions,
@@ -44,6 +43,7 @@ from ._requests import (
 )
 from ._sync import SyncTransport
 from ._sync_chat import Chat
+from ._templates import TemplateCalls
 from ._turn import TurnFlow
 from ._turn_stream import TurnStream
 from .errors import CallCancelled, EnhancedPromptError
@@ -67,10 +67,8 @@ from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmRes
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
 from .v1.turns_pb2 import Turn
 
-ItemT = TypeVar("ItemT")
 
-
-class Client:
+class Client(TemplateCalls, PromptCalls):
     """Talks to one service, over one connection, from any number of threads.
 
         with Client() as client:
@@ -425,21 +423,6 @@ class Client:
         return answer.health
 
     # ---- below ----------------------------------------------------------------------------------
-
-    def _unary(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
-        return self._transport.unary(method, request, deadline=self.options.timeouts.unary)
-
-    def _pages(
-        self,
-        method: Method[RequestT, ResponseT],
-        request: RequestT,
-        items: Callable[[ResponseT], Iterable[ItemT]],
-    ) -> Iterator[ItemT]:
-        following: RequestT | None = request
-        while following is not None:
-            page = self._unary(method, following)
-            yield from items(page)
-            following = next_page(following, page)
 
     def _ingest(
         self,

@@ -121,6 +121,17 @@ class InvalidArgument(ServiceError):
         return cls([FieldViolation(field, description)], reason=reason)
 
 
+def model_not_configured(model: str, models: Sequence[str]) -> InvalidArgument:
+    """The refusal of a model that is not in the configured list; says which ones are."""
+    refused = InvalidArgument.of(
+        "model",
+        f"{model[:128]!r} is not configured; there are: {', '.join(models)}",
+        reason=Reason.MODEL_NOT_CONFIGURED,
+    )
+    refused.metadata["models"] = ", ".join(models)
+    return refused
+
+
 class NotFound(ServiceError):
     """It does not exist, or it is not yours: the two are answered alike."""
 

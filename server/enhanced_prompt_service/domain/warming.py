@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
+from .errors import model_not_configured
 from .identity import Caller
 
 
@@ -115,7 +116,11 @@ class Warmer:
     async def prewarm(
         self, caller: Caller, *, conversation_id: str = "", model: str = "", wait: bool = False
     ) -> Warmth:
-        """As `Prewarmer.prewarm`. `model` chooses among parts called "model:…"."""
+        """As `Prewarmer.prewarm`. `model` chooses among parts called "model:…"; one that is not
+        there, nor the engine's, is InvalidArgument (MODEL_NOT_CONFIGURED)."""
+        models = [one.removeprefix("model:") for one in self._parts if one.startswith("model:")]
+        if model and model not in (*models, "grounded"):
+            raise model_not_configured(model, (*models, "grounded"))
         began = self._monotonic()
         warms: dict[str, Warm] = {
             name: warm

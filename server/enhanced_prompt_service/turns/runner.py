@@ -67,7 +67,8 @@ class Stop(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunnerParts:
-    """What every attempt needs. `history_turns` is how many earlier turns an agent sees.
+    """What every attempt needs. `history_turns` is how many earlier turns an agent sees; `models`
+    are those that a request may choose, empty where the agent looks at that itself.
 
     `ended` hears of each attempt that closed: how, and how many seconds after it began its first
     text came, None where none did.
@@ -83,6 +84,7 @@ class RunnerParts:
     history_turns: int
     memory: HotMemory | None = None
     ended: Callable[[TurnState, float | None], None] = lambda state, first_text_s: None
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,10 @@ class Attempt:
             self._log.append(Reset(row.attempt))
         self._log.append(
             Started(
-                row.conversation_id, row.conversation_turn, row.message_id, self._parts.agent.model
+                row.conversation_id,
+                row.conversation_turn,
+                row.message_id,
+                self._request.model or self._parts.agent.model,
             )
         )
 

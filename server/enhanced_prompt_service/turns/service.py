@@ -23,7 +23,13 @@ from typing import Self
 import structlog
 
 from enhanced_prompt_service.domain.conversations import Gone
-from enhanced_prompt_service.domain.errors import OutOfRange, Reason, ServiceError, Unavailable
+from enhanced_prompt_service.domain.errors import (
+    OutOfRange,
+    Reason,
+    ServiceError,
+    Unavailable,
+    model_not_configured,
+)
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.turns import (
     CLOSING,
@@ -213,11 +219,15 @@ class Turns:
         its beginning; one that failed retryably runs its next attempt.
 
         Raises:
+            InvalidArgument: MODEL_NOT_CONFIGURED.
             Conflict: TURN_IN_PROGRESS, or REQUEST_ID_REUSED by another request.
             Unavailable: the process is going away, the database is, or the turn runs elsewhere.
         """
         if self._tasks is None:
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
+        models = self._parts.models
+        if request.model and models and request.model not in models:
+            raise model_not_configured(request.model, models)
         # A caller who goes while the row is being written must not leave a row that nobody runs:
         # beginning goes on to its end in a task of its own, and then its reader is gone.
         starting = self._tasks.create_task(self._outcome(caller, request))

@@ -5,7 +5,21 @@
 `understand` and `compose` are pure; `retrieve` asks the store a few questions of one snapshot.
 """
 
+from .asked import Asked, query_from
+from .clarify import Settled
 from .engine import GroundedEngine, text_pieces
+from .index import Index
+from .intents import Aspect
 from .query import Findings, Query
 
-__all__ = ["Findings", "GroundedEngine", "Query", "text_pieces"]
+__all__ = [
+    "Asked",
+    "Aspect",
+    "Findings",
+    "GroundedEngine",
+    "Index",
+    "Query",
+    "Settled",
+    "query_from",
+    "text_pieces",
+]

@@ -76,7 +76,7 @@ def understand(
 
 
 def _settled(end: Settled, now: datetime, index: Index, time_zone: str) -> Query:
-    zone = _zone(time_zone, index.habits(None, None, ()), index, Draft(end.type))
+    zone = zone_of(time_zone, index.habits(None, None, ()), index, Draft(end.type))
     query = Query(
         end.type,
         now,
@@ -120,7 +120,7 @@ def _understood(
     _set_kinds(question, draft, index, before if follows else None)
     _set_places(question, places, draft, index, before if follows else None)
     habits = index.habits(draft.cameras, draft.sites, draft.zones or ())
-    zone = _zone(time_zone, habits, index, draft)
+    zone = zone_of(time_zone, habits, index, draft)
     set_time(question, draft, now, zone, habits, before if follows else None, index)
     set_unknown(question, draft, index)
     if before is not None and follows:
@@ -129,7 +129,7 @@ def _understood(
     _shape(question, draft, now, zone)
     narrow(draft, narrowing, index, now)
     mask_in_zone(draft, zone, index)
-    return _query(draft, now, zone, index)
+    return query_of(draft, now, zone, index)
 
 
 def _note_typos(question: Question, draft: Draft) -> None:
@@ -260,7 +260,8 @@ def _exclude(places: Places, draft: Draft, index: Index) -> None:
         draft.nothing = "Every camera that was asked for was left out again."
 
 
-def _zone(time_zone: str, habits: Habits, index: Index, draft: Draft) -> ZoneInfo:
+def zone_of(time_zone: str, habits: Habits, index: Index, draft: Draft) -> ZoneInfo:
+    """The zone that times are meant in: the named one, else the places' own, else the default."""
     for name in (time_zone, habits.zone, index.default_zone):
         if name:
             try:
@@ -385,7 +386,8 @@ def _not_yet(draft: Draft) -> None:
     )
 
 
-def _query(draft: Draft, now: datetime, zone: ZoneInfo, index: Index) -> Query:
+def query_of(draft: Draft, now: datetime, zone: ZoneInfo, index: Index) -> Query:
+    """The Query that a finished draft is."""
     narrow = index.kinds.narrowing(draft.pairs)
     types = narrow.event_types if draft.types is None else draft.types
     query = Query(

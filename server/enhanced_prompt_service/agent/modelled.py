@@ -1,0 +1,371 @@
+"""The agent with models: the same graph, in which a model asks the engine and words the answer.
+
+    model ⇄ tools → check
+      ↓ no model left
+    understand → retrieve → answer      (the embedded engine)
+
+A model's text is shown as it is written. Where a model fails, the next link begins, with what the
+tools have already found; where no model is left, the embedded engine answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypedDict
+from zoneinfo import ZoneInfo
+
+from langgraph.graph import (  # pyright: ignore[reportMissingTypeStubs]
+    END,
+    START,
+    StateGraph,
+)
+from langgraph.runtime import Runtime
+
+from enhanced_prompt_service.domain.answers import (
+    Answer,
+    JsonValue,
+    ResponseType,
+)
+from enhanced_prompt_service.domain.errors import ServiceError
+from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.turns import Turn
+
+from .claims import check
+from .graph import GroundedAgent
+from .grounded import GroundedEngine, Query
+from .instructions import ANSWER_NOW, opening
+from .models import (
+    GROUNDED,
+    ChainRun,
+    FailureKind,
+    LinkFailure,
+    ModelChain,
+    NoModelLeft,
+    Reply,
+    ToolCall,
+)
+from .tools import Toolbox, ToolOutcome
+from .tools.running import unavailable
+from .tools.schemas import definitions
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+MOST_CALLS = 8  # tools that one reply may call
+MOST_FACTS = 200
+UNSUPPORTED = 0.5  # what unsupported claims leave of an answer's confidence
+UNGROUNDED = 0.5  # confidence of an answer for which nothing was looked up
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBudget:
+    """What one answer may use before it has to be given: calls of models, tokens in and out, and
+    seconds. What is over budget is answered from what was found until then."""
+
+    steps: int = 6
+    tokens: int = 60_000
+    seconds: float = 60.0
+
+
+@dataclass(slots=True)
+class _Trail:
+    """One answer in the making."""
+
+    run: ChainRun
+    toolbox: Toolbox
+    messages: list[BaseMessage]
+    started: float
+    steps: int = 0
+    last: Reply | None = None
+    texts: list[str] = field(default_factory=list[str])
+
+
+class ModelState(TypedDict, total=False):
+    """What the nodes hand on."""
+
+    trail: _Trail
+    answer: Answer
+
+
+class _Sink:
+    """Shows what a model says; texts of several steps stand apart."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._apart = bool(turn.writer.said)
+
+    def text(self, delta: str) -> None:
+        if self._apart:
+            self._apart = False
+            delta = f"\n\n{delta}"
+        self._turn.writer.text(delta)
+
+    def thinking(self, text: str) -> None:
+        self._turn.writer.thinking(text)
+
+    def withdraw(self, failed_model: str, next_model: str) -> None:
+        self._apart = False
+        self._turn.writer.withdraw(failed_model, next_model)
+
+
+class ModelAgent:
+    """Answers turns with the chain's models, and with the engine where none is left.
+
+    `default_zone` is the tenant's IANA time zone.
+    """
+
+    def __init__(
+        self,
+        engine: GroundedEngine,
+        chain: ModelChain,
+        default_zone: str,
+        *,
+        budget: ModelBudget | None = None,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._chain = chain
+        self._zone = default_zone
+        self._budget = budget or ModelBudget()
+        self._monotonic = monotonic
+        self._grounded = GroundedAgent(engine)
+        self._tools = definitions()
+        # LangGraph leaves its own type parameters unknown; what goes in and out is ModelState.
+        graph: Any = StateGraph(ModelState, context_schema=Turn)
+        graph.add_node("model", self._model)
+        graph.add_node("tools", self._call_tools)
+        graph.add_node("check", self._check)
+        graph.add_node("grounded", self._answer_grounded)
+        graph.add_conditional_edges(START, self._first, {"model": "model", "grounded": "grounded"})
+        graph.add_conditional_edges(
+            "model",
+            self._next,
+            {"model": "model", "tools": "tools", "check": "check", "grounded": "grounded"},
+        )
+        graph.add_edge("tools", "model")
+        graph.add_edge("check", END)
+        graph.add_edge("grounded", END)
+        self._graph: Any = graph.compile()
+
+    @property
+    def model(self) -> str:
+        """What answers first."""
+        return self._chain.links[0]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What can be chosen, in order."""
+        return self._chain.links
+
+    async def answer(self, turn: Turn) -> Answer:
+        """Run the graph for one turn. Raises NoModelLeft where all models failed and the engine is
+        not behind them, InvalidArgument for a model that is not in the chain."""
+        run = self._chain.begin(turn.request.model, calls=turn.calls)
+        trail = _Trail(
+            run=run,
+            toolbox=Toolbox(self._engine, turn),
+            messages=opening(turn.request.query, turn.history, turn.now, self._zone_of(turn)),
+            started=self._monotonic(),
+        )
+        most = 4 * (self._budget.steps + len(self._chain.links)) + 8
+        state: ModelState = await self._graph.ainvoke(
+            ModelState(trail=trail), {"recursion_limit": most}, context=turn
+        )
+        assert "answer" in state
+        return state["answer"]
+
+    async def prewarm(self, caller: Caller) -> None:
+        """Load what the first question would otherwise wait for, but for the models themselves."""
+        await self._grounded.prewarm(caller)
+
+    # ---- edges ----------------------------------------------------------------------------------
+
+    def _first(self, state: ModelState) -> str:
+        assert "trail" in state
+        return "model" if state["trail"].run.asks_model else "grounded"
+
+    def _next(self, state: ModelState) -> str:
+        assert "trail" in state
+        trail = state["trail"]
+        if trail.last is None:
+            return "model" if trail.run.asks_model else "grounded"
+        return "tools" if trail.last.tool_calls else "check"
+
+    # ---- nodes ----------------------------------------------------------------------------------
+
+    async def _model(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
+        """One reply. `last` stays None where it is of no use and the way goes on without it."""
+        assert "trail" in state
+        turn, trail = runtime.context, state["trail"]
+        if trail.steps == 0:
+            turn.writer.agent_started("model")
+        sink = _Sink(turn)
+        final = self._spent(trail)
+        messages = trail.messages
+        if final:
+            from langchain_core.messages import HumanMessage
+
+            messages = [*messages, HumanMessage(ANSWER_NOW)]
+        trail.steps += 1
+        trail.last = None
+        try:
+            reply = await trail.run.respond(messages, sink, tools=self._tools)
+        except NoModelLeft as nobody:
+            if not nobody.grounded:
+                raise
+            return {"trail": trail}
+        if final and reply.tool_calls:
+            trail.run.give_up(
+                LinkFailure(FailureKind.TOO_LONG, "it came to no answer within its budget"), sink
+            )
+            if not trail.run.asks_model and not trail.run.link:
+                raise trail.run.exhausted()
+            return {"trail": trail}
+        trail.last = reply
+        return {"trail": trail}
+
+    async def _call_tools(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
+        """All calls of a reply at once, each answered; evidence comes before the text on it."""
+        from langchain_core.messages import ToolMessage
+
+        assert "trail" in state
+        turn, trail = runtime.context, state["trail"]
+        assert trail.last is not None
+        calls = trail.last.tool_calls
+        before = len(trail.toolbox.evidence)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(self._call(turn, trail, at, one)) for at, one in enumerate(calls)
+            ]
+        outcomes = [one.result() for one in running]
+        trail.messages.append(trail.last.message)
+        trail.messages += [
+            ToolMessage(
+                outcome.content,
+                tool_call_id=call.call_id,
+                name=call.name,
+                status="success" if outcome.ok else "error",
+            )
+            for call, outcome in zip(calls, outcomes, strict=True)
+        ]
+        main = trail.toolbox.main
+        if main is not None:
+            turn.writer.interpretation = main.query.interpretation
+            if len(trail.toolbox.evidence) > before:
+                turn.writer.evidence_found(trail.toolbox.evidence, main.findings.total_matches)
+        return {"trail": trail}
+
+    async def _call(self, turn: Turn, trail: _Trail, at: int, call: ToolCall) -> ToolOutcome:
+        call_id = f"{turn.turn_id}-{trail.steps}-{at + 1}"
+        turn.writer.tool_started(call.name, call_id, _shown(call))
+        if at >= MOST_CALLS:
+            outcome = ToolOutcome("Error. Too many calls at once.", "too many calls", ok=False)
+        else:
+            try:
+                outcome = await trail.toolbox.call(call.name, call.arguments)
+            except ServiceError as error:
+                outcome = unavailable(error)
+        turn.writer.tool_finished(call.name, call_id, outcome.line, ok=outcome.ok)
+        return outcome
+
+    async def _check(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
+        assert "trail" in state
+        turn, trail = runtime.context, state["trail"]
+        assert trail.last is not None
+        return {"answer": await self._composed(turn, trail, trail.last)}
+
+    async def _answer_grounded(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
+        """The engine answers; what models failed before it is noted."""
+        assert "trail" in state
+        turn, trail = runtime.context, state["trail"]
+        answer = await self._grounded.answer(turn)
+        metadata: dict[str, JsonValue] = {**answer.metadata, "ai_model": GROUNDED}
+        if trail.run.passed:
+            metadata["models_passed"] = _passed(trail)
+        return {"answer": replace(answer, metadata=metadata)}
+
+    # ---- parts ----------------------------------------------------------------------------------
+
+    def _spent(self, trail: _Trail) -> bool:
+        """Whether this has to be the last reply."""
+        budget = self._budget
+        used = sum((one.input_tokens or 0) + (one.output_tokens or 0) for one in trail.run.calls)
+        return (
+            trail.steps >= budget.steps - 1
+            or used >= budget.tokens
+            or self._monotonic() - trail.started >= budget.seconds
+        )
+
+    def _zone_of(self, turn: Turn) -> ZoneInfo:
+        return ZoneInfo(turn.request.time_zone or self._zone)
+
+    async def _composed(self, turn: Turn, trail: _Trail, reply: Reply) -> Answer:
+        """The answer around a model's text: everything but the words is the engine's."""
+        toolbox, response = trail.toolbox, turn.writer.said
+        main = toolbox.main
+        query = main.query if main is not None else await self._understood(turn)
+        zone = ZoneInfo(query.zone)
+        index = await self._engine.index(turn.caller)
+        checked = check(
+            response,
+            evidence=toolbox.evidence,
+            looked=toolbox.looked,
+            said_before=(turn.request.query, query.interpretation.rendered),
+            names=(name for one in index.names.entities.values() for name in (one.id, one.name)),
+            zone=zone,
+            now=turn.request.as_of or turn.now,
+        )
+        asks_back = not toolbox.evidence and response.rstrip().endswith("?")
+        confidence = UNGROUNDED if main is None else main.answer.confidence_score
+        parts: dict[str, JsonValue] = {"lookups": round(confidence, 4)}
+        if checked.unsupported:
+            confidence *= UNSUPPORTED
+            parts["claims"] = UNSUPPORTED
+        metadata: dict[str, JsonValue] = {
+            "engine": "model",
+            "ai_model": reply.model,
+            "steps": trail.steps,
+            "lookups": len(toolbox.looked),
+            "context_used": bool(turn.history),
+            "confidence_parts": parts,
+        }
+        if checked.unsupported:
+            metadata["unsupported_claims"] = list(checked.unsupported)
+        if trail.run.passed:
+            metadata["models_passed"] = _passed(trail)
+        if reply.finish in ("length", "max_tokens"):
+            metadata["truncated"] = True
+        selection = None if main is None else main.answer.metadata.get("selection")
+        if selection is not None:
+            metadata["selection"] = selection
+        return Answer(
+            response=response,
+            response_type=ResponseType.CLARIFICATION if asks_back else ResponseType.ANSWER,
+            confidence_score=confidence,
+            interpretation=query.interpretation,
+            evidence=tuple(toolbox.evidence),
+            follow_up_questions=query.choices if main is None else main.answer.follow_up_questions,
+            total_matches=0 if main is None else main.findings.total_matches,
+            facts=checked.facts[:MOST_FACTS],
+            coverage=None if main is None else main.findings.coverage,
+            citations=checked.citations,
+            metadata=metadata,
+        )
+
+    async def _understood(self, turn: Turn) -> Query:
+        """What the engine makes of the question, where a model looked nothing up."""
+        return await self._engine.understand(turn.caller, turn.request, turn.history, turn.now)
+
+
+def _passed(trail: _Trail) -> list[JsonValue]:
+    return [one.as_json() for one in trail.run.passed]
+
+
+def _shown(call: ToolCall) -> str:
+    """A call's arguments as a frame shows them."""
+    if call.arguments is None:
+        return call.raw
+    return json.dumps(dict(call.arguments), ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,120 @@
+"""Runs a model's tool calls for one turn, and remembers what they found.
+
+Whatever a model sends is answered: with data, or with one line that says what was wrong. Evidence,
+facts and the interpretation of the turn's answer come from here and from nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from enhanced_prompt_service.domain.answers import Answer, Evidence
+from enhanced_prompt_service.domain.errors import ServiceError
+from enhanced_prompt_service.turns import Turn
+
+from ..grounded import Findings, GroundedEngine, Query, Settled, query_from
+from .rendering import clean, fenced, found_cameras, found_events
+from .schemas import TOOLS, ListCameras
+
+MOST_EVIDENCE = 50  # events of one turn that a model can cite
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a call came to. `content` is for the model, `line` for a frame."""
+
+    content: str
+    line: str
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One look-up: what was asked and found, and how the engine itself would say it."""
+
+    tool: str
+    query: Query
+    findings: Findings
+    answer: Answer
+
+
+@dataclass(slots=True)
+class Toolbox:
+    """One turn's tools. `evidence` is numbered from 1, in the order in which it was found: the
+    numbers that a model cites are places in the answer's evidence."""
+
+    engine: GroundedEngine
+    turn: Turn
+    looked: list[Looked] = field(default_factory=list[Looked])
+    evidence: list[Evidence] = field(default_factory=list[Evidence])
+    _numbers: dict[str, int] = field(default_factory=dict[str, int])
+
+    async def call(self, name: str, arguments: Mapping[str, Any] | None) -> ToolOutcome:
+        """Run one call; `arguments` None are such as were no JSON object. Raises Unavailable
+        where storage is away."""
+        schema = TOOLS.get(name)
+        if schema is None:
+            return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(TOOLS)}.")
+        if arguments is None:
+            return _wrong("The arguments are not a JSON object. Send them again as one.")
+        try:
+            wanted = schema.model_validate(dict(arguments))
+        except ValidationError as error:
+            return _wrong(f"The arguments are not valid. {_problems(error)}")
+        turn = self.turn
+        index = await self.engine.index(turn.caller)
+        try:
+            query = query_from(
+                wanted.asked(),
+                now=turn.request.as_of or turn.now,
+                index=index,
+                narrowing=turn.request.filter,
+                time_zone=turn.request.time_zone,
+            )
+        except Settled as end:
+            return ToolOutcome(
+                fenced({"problem": clean(end.notice, 800)}), clean(end.notice), False
+            )
+        findings = await self.engine.retrieve(turn.caller, query)
+        answer = self.engine.compose(query, findings)
+        self.looked.append(Looked(name, query, findings, answer))
+        if isinstance(wanted, ListCameras):
+            data = found_cameras(query, findings, answer)
+            return ToolOutcome(fenced(data), f"{len(findings.asked_cameras):,} cameras")
+        self._keep(answer)
+        return ToolOutcome(
+            fenced(found_events(query, findings, answer, self._numbers)), findings.describe()
+        )
+
+    def _keep(self, answer: Answer) -> None:
+        for one in answer.evidence:
+            if one.event_id not in self._numbers and len(self.evidence) < MOST_EVIDENCE:
+                self.evidence.append(one)
+                self._numbers[one.event_id] = len(self.evidence)
+
+    @property
+    def main(self) -> Looked | None:
+        """The look-up that the answer is about: the last one that asked for events."""
+        events = [one for one in self.looked if one.tool != "list_cameras"]
+        return events[-1] if events else (self.looked[-1] if self.looked else None)
+
+
+def unavailable(error: ServiceError) -> ToolOutcome:
+    """A look-up that could not be made: the model is told, and says so."""
+    return _wrong(f"Not looked up: {error.message}")
+
+
+def _wrong(what: str) -> ToolOutcome:
+    return ToolOutcome(f"Error. {what}", what, ok=False)
+
+
+def _problems(error: ValidationError) -> str:
+    found = [
+        f"{'.'.join(str(part) for part in one['loc'])[:60]}: {one['msg']}"
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return clean("; ".join(found[:5]), 500)
