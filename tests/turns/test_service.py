@@ -508,6 +508,32 @@ async def test_watching_a_superseded_attempt_goes_on_from_the_reset_of_the_newes
     assert again[0].payload == Reset(2)
 
 
+async def test_whoever_watches_a_turn_whose_row_was_just_written_waits_for_its_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The row is there before the log: nobody may take the turn for one that runs elsewhere."""
+    turns, store, _ = make_turns(ScriptedAgent("all"))
+    begin, written, go = store.begin, asyncio.Event(), asyncio.Event()
+
+    async def slow(*caller: Any, **fields: Any) -> Any:
+        row = await begin(*caller, **fields)
+        written.set()
+        await go.wait()
+        return row
+
+    monkeypatch.setattr(store, "begin", slow)
+    async with turns:
+        starting = asyncio.create_task(turns.start(CALLER, TurnRequest("q")))
+        await written.wait()
+        [turn_id] = store.rows
+        watching = asyncio.create_task(turns.attach(CALLER, turn_id))
+        await asyncio.sleep(0)
+        go.set()
+        asked, watched = await frames_of(await starting), await frames_of(await watching)
+    assert [one.sequence for one in watched] == [one.sequence for one in asked]
+    assert text_of(watched) == "all"
+
+
 async def test_watching_after_the_log_is_gone_gives_the_stored_answer() -> None:
     turns, _, monotonic = make_turns(ScriptedAgent(), log_keep_s=900.0)
     async with turns:
