@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, TypeVar
 
 import redis.asyncio as aioredis
@@ -71,6 +71,10 @@ class RedisBus:
             health_check_interval=30,
         )
         self._pubsub: Any = None
+        # Sending on the subscription's connection, and making a new one, is for one at a time:
+        # two who connect it at once leave it half connected.
+        self._wire = asyncio.Lock()
+        self._broken = False
         self._prefix = prefix
         self._log_ttl_ms = int(log_ttl_s * 1000)
         self._log_cap = log_cap
@@ -178,7 +182,7 @@ class RedisBus:
             yield signal
         finally:
             if self._hub.leave(channel, signal):
-                await self._quietly(self._pubsub.unsubscribe(self._key(channel)))
+                await self._quietly(self._unsubscribe(channel))
 
     async def post(self, mailbox: str, letter: str, ttl_s: float) -> None:
         """See `Bus.post`."""
@@ -230,6 +234,9 @@ class RedisBus:
             result = await command
         except (RedisError, OSError, TimeoutError) as error:
             raise self._away() from error
+        except Exception as error:  # of the client itself: no turn shall end of it
+            _log.exception("unexpected error of the Redis client")
+            raise self._away() from error
         self._set_up(up=True)
         return result
 
@@ -244,18 +251,37 @@ class RedisBus:
             _log.info("bus is back")
 
     async def _subscribe(self, channel: str) -> None:
-        await self._pubsub.subscribe(self._key(channel))
+        async with self._wire:
+            if not self._broken:  # else whoever mends it subscribes to all channels
+                await self._pubsub.subscribe(self._key(channel))
         self._changed.set()
 
+    async def _unsubscribe(self, channel: str) -> None:
+        async with self._wire:
+            if not self._broken and channel not in self._hub.channels:
+                await self._pubsub.unsubscribe(self._key(channel))
+
     async def _quietly(self, command: Awaitable[Any]) -> None:
+        """Do something with the subscription; where that fails it is taken up again."""
         try:
             await command
-        except (RedisError, OSError, TimeoutError, Unavailable):
-            self._set_up(up=False)
+        except Unavailable:
+            return
+        except Exception as error:
+            self._lose_subscription(error)
+
+    def _lose_subscription(self, error: Exception) -> None:
+        if not isinstance(error, RedisError | OSError | TimeoutError):
+            _log.error("unexpected error of the Redis client", exc_info=error)
+        self._broken = True
+        self._changed.set()
+        self._set_up(up=False)
 
     async def _listen(self) -> None:
         """Owns the subscription: hears messages, and takes it up again after a loss."""
         while True:
+            if self._broken:
+                await self._subscribe_anew()
             try:
                 if not self._pubsub.subscribed:
                     await self._changed.wait()
@@ -267,9 +293,8 @@ class RedisBus:
                 name = message["channel"].decode()[len(self._prefix) + 1 :]
                 if message["type"] in ("message", "subscribe"):
                     self._hub.wake(name)
-            except (RedisError, OSError, TimeoutError):
-                self._set_up(up=False)
-                await self._subscribe_anew()
+            except Exception as error:
+                self._lose_subscription(error)
 
     async def _subscribe_anew(self) -> None:
         """A fresh subscription to all channels, tried until it works; then everybody looks, for
@@ -279,16 +304,27 @@ class RedisBus:
             # Full jitter: many processes lose the same server at the same moment.
             await asyncio.sleep(random.uniform(0.0, wait_s))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-            await self._quietly(self._pubsub.aclose())
-            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-            channels = [self._key(one) for one in self._hub.channels]
-            try:
-                if channels:
-                    await self._pubsub.subscribe(*channels)
-                else:
-                    await self._redis.ping()
-            except (RedisError, OSError, TimeoutError):
-                continue
+            async with self._wire:
+                if not await self._mended():
+                    continue
+                self._broken = False
             self._set_up(up=True)
             self._hub.wake_all()
             return
+
+    async def _mended(self) -> bool:
+        """Try a fresh subscription to all channels, while nobody else touches it."""
+        with suppress(Exception):  # the old one is broken, however it ends
+            await self._pubsub.aclose()
+        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        channels = [self._key(one) for one in self._hub.channels]
+        try:
+            if channels:
+                await self._pubsub.subscribe(*channels)
+            else:
+                await self._redis.ping()
+        except Exception as error:
+            if not isinstance(error, RedisError | OSError | TimeoutError):
+                _log.error("unexpected error of the Redis client", exc_info=error)
+            return False
+        return True
