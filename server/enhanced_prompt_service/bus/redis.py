@@ -30,8 +30,10 @@ T = TypeVar("T")
 
 _log = structlog.get_logger("eps.bus")
 
+_CONNECTIONS = 64  # of a process; what comes on top of them waits
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+_LOOK_S = 1.0  # how soon a subscription that somebody else found broken is mended
 
 _COLLECT = """
 local letters = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -64,24 +66,28 @@ class RedisBus:
         timeout_s: float = 1.0,
         noted: Callable[[bool], None] = lambda up: None,
     ) -> None:
-        self._redis: Any = aioredis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        # A thousand readers who are woken at once take turns on these; the client's own pool
+        # would fail them instead.
+        pool: Any = aioredis.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
             url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             health_check_interval=30,
         )
+        self._redis: Any = aioredis.Redis.from_pool(pool)
         self._pubsub: Any = None
-        # Sending on the subscription's connection, and making a new one, is for one at a time:
-        # two who connect it at once leave it half connected.
+        # Only the listener connects the subscription: two who did so at once would leave it half
+        # connected. Others write on a connection that is there, one at a time.
         self._wire = asyncio.Lock()
-        self._broken = False
+        self._broken = True
         self._prefix = prefix
         self._log_ttl_ms = int(log_ttl_s * 1000)
         self._log_cap = log_cap
         self._hub = Hub()
         self._up: bool | None = None  # not tried yet
         self._noted = noted
-        self._changed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -90,8 +96,9 @@ class RedisBus:
         return bool(self._up)
 
     async def __aenter__(self) -> Self:
-        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-        await self._quietly(self.ping())  # so that `up` is known before anybody relies on it
+        with suppress(Unavailable):
+            await self.ping()  # so that `up` is known before anybody relies on it
+        self._broken = not await self._mended()
         self._reader = asyncio.create_task(self._listen(), name="bus-listener")
         return self
 
@@ -252,14 +259,19 @@ class RedisBus:
 
     async def _subscribe(self, channel: str) -> None:
         async with self._wire:
-            if not self._broken:  # else whoever mends it subscribes to all channels
-                await self._pubsub.subscribe(self._key(channel))
-        self._changed.set()
+            await self._tell("SUBSCRIBE", channel)
 
     async def _unsubscribe(self, channel: str) -> None:
         async with self._wire:
-            if not self._broken and channel not in self._hub.channels:
-                await self._pubsub.unsubscribe(self._key(channel))
+            if channel not in self._hub.channels:
+                await self._tell("UNSUBSCRIBE", channel)
+
+    async def _tell(self, command: str, channel: str) -> None:
+        """Write on the subscription's connection. One that is lost is not connected again here:
+        the listener notices, and takes up all channels."""
+        connection = self._pubsub.connection
+        if not self._broken and connection is not None and connection.is_connected:
+            await connection.send_command(command, self._key(channel), check_health=False)
 
     async def _quietly(self, command: Awaitable[Any]) -> None:
         """Do something with the subscription; where that fails it is taken up again."""
@@ -271,10 +283,8 @@ class RedisBus:
             self._lose_subscription(error)
 
     def _lose_subscription(self, error: Exception) -> None:
-        if not isinstance(error, RedisError | OSError | TimeoutError):
-            _log.error("unexpected error of the Redis client", exc_info=error)
+        _log.debug("subscription lost", error=type(error).__name__)
         self._broken = True
-        self._changed.set()
         self._set_up(up=False)
 
     async def _listen(self) -> None:
@@ -283,11 +293,7 @@ class RedisBus:
             if self._broken:
                 await self._subscribe_anew()
             try:
-                if not self._pubsub.subscribed:
-                    await self._changed.wait()
-                    self._changed.clear()
-                    continue
-                message = await self._pubsub.get_message(timeout=5.0)
+                message = await self._pubsub.get_message(timeout=_LOOK_S)
                 if message is None:
                     continue
                 name = message["channel"].decode()[len(self._prefix) + 1 :]
@@ -314,17 +320,15 @@ class RedisBus:
 
     async def _mended(self) -> bool:
         """Try a fresh subscription to all channels, while nobody else touches it."""
-        with suppress(Exception):  # the old one is broken, however it ends
-            await self._pubsub.aclose()
+        if self._pubsub is not None:
+            with suppress(Exception):  # the old one is broken, however it ends
+                await self._pubsub.aclose()
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-        channels = [self._key(one) for one in self._hub.channels]
+        # One channel that nobody signals is always heard: so there is always something to read.
+        channels = [self._key(one) for one in ("nobody", *self._hub.channels)]
         try:
-            if channels:
-                await self._pubsub.subscribe(*channels)
-            else:
-                await self._redis.ping()
+            await self._pubsub.subscribe(*channels)
         except Exception as error:
-            if not isinstance(error, RedisError | OSError | TimeoutError):
-                _log.error("unexpected error of the Redis client", exc_info=error)
+            _log.debug("subscription not taken up", error=type(error).__name__)
             return False
         return True
