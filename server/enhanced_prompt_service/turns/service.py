@@ -495,7 +495,7 @@ class Turns:
                 async with asyncio.timeout(_CANCEL_S):
                     while not (await cursor.__anext__()).closing:
                         pass
-            except TimeoutError:
+            except (TimeoutError, Unavailable):
                 return
 
     def _release(self, mirror: Mirror) -> None:
