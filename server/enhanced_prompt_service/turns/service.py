@@ -401,6 +401,10 @@ class Turns:
             Unavailable: it runs elsewhere, and its log is out of reach.
         """
         row = await self._parts.turns.get_turn(caller, turn_id)
+        log = self._shelf.find(turn_id)
+        if log is not None and log.attempt > row.attempt:
+            # The next attempt began here while the row was being read: it is the newest.
+            row = await self._parts.turns.get_turn(caller, turn_id)
         if attempt > row.attempt:
             raise OutOfRange(
                 f"attempt {attempt} is beyond the newest, {row.attempt}",
