@@ -231,10 +231,15 @@ def _access_log() -> Config:
 
 
 def _local_replies() -> Config:
-    """What the gateway says itself has the shape of every other error: a google.rpc.Status."""
+    """What the gateway says itself: like other errors a JSON object with code and message, and
+    Envoy's own word for the reason."""
     return {
         "body_format": {
-            "json_format": {"code": "%RESPONSE_CODE%", "message": "%LOCAL_REPLY_BODY%"},
+            "json_format": {
+                "code": "%RESPONSE_CODE%",
+                "message": "%LOCAL_REPLY_BODY%",
+                "reason": "%RESPONSE_CODE_DETAILS%",
+            },
             "content_type": "application/json",
         }
     }

@@ -56,6 +56,11 @@ class Gateway:
         return f"{self._options.listen.host}:{self._options.listen.port}"
 
     @property
+    def folder(self) -> Path:
+        """Where its configuration is."""
+        return self._folder
+
+    @property
     def pid(self) -> int:
         """Envoy's process."""
         assert self._process is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .agent.models.links import parse_links
@@ -39,6 +39,13 @@ def _links(text: str) -> str:
 Links = Annotated[str, AfterValidator(_links)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
+
+
+def _off(port: object) -> object:
+    return None if port in ("", "off") else port
+
+
+MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
 class Settings(BaseSettings):
@@ -137,6 +144,16 @@ class Settings(BaseSettings):
         ge=3600,
         le=3_155_760_000,
         description="Events that began so long ago are deleted, by the site clock. Empty: never.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of the metrics endpoint, for Prometheus."
+    )
+    metrics_port: MetricsPort = Field(
+        9464,
+        ge=0,
+        le=65535,
+        description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
+        "`off` none.",
     )
     models: Links = Field(
         "grounded",

@@ -1,4 +1,5 @@
-"""What every bus promises, held by both: in the process, and on a real Redis."""
+"""What every bus promises, held by both: in the process, and on a real Redis, alone or in a cluster
+(whose commands may touch the keys of one slot only)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from enhanced_prompt_service.bus import MemoryBus, RedisBus
-from enhanced_prompt_service.domain.bus import Bus, LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import Bus, LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 from tests.support.redis import RedisServer, redis_server
 
@@ -22,12 +23,24 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisServer]:
+    with redis_server(cluster=True) as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("cluster", marks=pytest.mark.redis),
+    ]
+)
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     if request.param == "memory":
         yield MemoryBus(time.monotonic)
         return
-    server: RedisServer = request.getfixturevalue("redis")
+    server: RedisServer = request.getfixturevalue(request.param)
     async with RedisBus(server.url, prefix=f"test-{request.node.name}") as opened:
         yield opened
 
@@ -56,6 +69,15 @@ async def test_attempts_are_logs_of_their_own(bus: Bus) -> None:
     assert await bus.newest_attempt("t") == 1
     await bus.append("t", 2, entries(1))
     assert await bus.newest_attempt("t") == 2
+    assert await bus.read("t", 1, after=0) == entries(1, 2)
+    assert await bus.read("t", 2, after=0) == entries(1)
+
+
+async def test_a_superseded_attempt_gets_no_more_frames(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1, 2))
+    await bus.append("t", 2, entries(1))
+    with pytest.raises(Superseded):
+        await bus.append("t", 1, entries(2, 3))
     assert await bus.read("t", 1, after=0) == entries(1, 2)
     assert await bus.read("t", 2, after=0) == entries(1)
 

@@ -11,8 +11,12 @@ from google.protobuf import descriptor_pool
 
 import enhanced_prompt
 from enhanced_prompt import (
+    AsyncChat,
+    AsyncChatTurn,
     AsyncClient,
     AsyncTurnStream,
+    Chat,
+    ChatTurn,
     Client,
     Retry,
     TurnStream,
@@ -80,6 +84,8 @@ def public(cls: type) -> dict[str, object]:
     [
         (AsyncClient, Client),
         (AsyncTurnStream, TurnStream),
+        (AsyncChat, Chat),
+        (AsyncChatTurn, ChatTurn),
         (AsyncTemplateCalls, TemplateCalls),
         (AsyncPromptCalls, PromptCalls),
     ],

@@ -51,6 +51,10 @@ class FlakyBus(MemoryBus):
         self._log_ends.clear()
 
 
+def unexpected() -> None:
+    raise AssertionError("nobody took the turn over")
+
+
 async def read_all(cursor: Cursor) -> list[TakenFrame]:
     return [frame async for frame in cursor]
 
@@ -60,7 +64,7 @@ async def test_readers_get_frames_only_once_the_bus_has_them() -> None:
     log = TurnLog("t", 1, encode, gated=True)
     reader = log.cursor()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1))
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1, on_superseded=unexpected))
         log.append(STARTED)
         for word in ("a", "b", "c"):
             log.text(word)
@@ -79,7 +83,7 @@ async def test_while_the_bus_is_away_readers_go_on_and_all_is_copied_when_it_is_
     log = TurnLog("t", 1, encode, gated=True)
     reader = log.cursor()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=60))
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=60, on_superseded=unexpected))
         log.append(STARTED)
         assert await reader.take() is not None
         bus.away = True
@@ -100,9 +104,31 @@ async def test_a_bus_that_stays_away_does_not_hold_an_ended_turn_for_ever() -> N
     bus.away = True
     log = TurnLog("t", 1, encode, gated=True)
     log.append(closing())
-    await relay(log, bus, keep_s=60, give_up_s=0.0)
+    await relay(log, bus, keep_s=60, give_up_s=0.0, on_superseded=unexpected)
     assert bus.refused.is_set()
     assert (await read_all(log.cursor()))[-1].closing
+
+
+async def test_an_attempt_that_was_taken_over_shows_nothing_that_the_bus_refused() -> None:
+    bus = FlakyBus()
+    log = TurnLog("t", 1, encode, gated=True)
+    reader = log.cursor()
+    log.append(STARTED)
+
+    def on_superseded() -> None:
+        log.abandon(TurnError(Reason.RUNNER_LOST, "taken over", retryable=True))
+
+    copying = asyncio.create_task(
+        relay(log, bus, keep_s=60, give_up_s=1, on_superseded=on_superseded)
+    )
+    first = await reader.take()
+    assert first is not None
+    await bus.append("t", 2, [LogEntry(1, "reset", b"r")])
+    log.text("too late")
+    await copying
+    assert [(frame.sequence, frame.kind) for frame in await read_all(reader)] == [
+        (0, FrameKind.FAILED)
+    ]
 
 
 # ---- mirrors ------------------------------------------------------------------------------------
@@ -142,7 +168,7 @@ async def test_a_mirror_shows_the_same_frames_as_the_log_itself() -> None:
     log = TurnLog("t", 1, encode, gated=True)
     mirror, _ = await a_mirror(bus)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1))
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1, on_superseded=unexpected))
         tasks.create_task(mirror.follow())
         near, far = tasks.create_task(read_all(log.cursor())), read_all(mirror.log.cursor())
         log.append(STARTED)

@@ -158,6 +158,22 @@ async def test_when_the_log_is_gone_the_stored_answer_is_the_one_closing_frame()
     assert len(store.rows) == 1
 
 
+async def test_text_that_nobody_reads_counts_against_the_budget() -> None:
+    turns, _, monotonic = make_turns(ScriptedAgent(*["x" * 1_000] * 20), log_keep_s=60)
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("q"))
+        assert await turns.idle(10)
+        assert turns.log_bytes >= 20_000
+        cursor = attached.cursor()
+        await cursor.take()  # the first of three frames
+        monotonic.at += 61
+        turns.sweep()
+        assert turns.log_bytes == 0
+        # Its reader has it still, and what that costs is not counted twice, or for ever.
+        assert len([frame async for frame in cursor]) == 3
+        assert turns.log_bytes == 0
+
+
 async def test_logs_beyond_the_budget_go_oldest_first() -> None:
     turns, _, _ = make_turns(ScriptedAgent("x" * 5_000), log_budget_bytes=40_000)
     async with turns:

@@ -20,6 +20,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from . import _methods as methods
 from ._aio import AsyncTransport
+from ._async_chat import AsyncChat
 from ._async_turn import AsyncTurnStream
 from ._export import ExportFlow
 from ._health import HealthStatus
@@ -30,6 +31,7 @@ from ._requests import (
     AnswerOptions,
     AskOptions,
     BucketName,
+    ChatOptions,
     EventQuery,
     GroupByName,
     OrderName,
@@ -37,6 +39,7 @@ from ._requests import (
     RoleName,
     answer_request,
     ask_request,
+    chat_setup,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
@@ -64,6 +67,7 @@ from .v1.history_service_pb2 import (
     ListMessagesRequest,
     MessageMatch,
 )
+from .v1.metrics_service_pb2 import GetSystemHealthRequest, SystemHealth
 from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
 from .v1.turns_pb2 import Turn
@@ -122,6 +126,13 @@ class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls):
             reattach=self.options.reattach,
         )
         return AsyncTurnStream(self._transport, flow)
+
+    def chat(self, **options: Unpack[ChatOptions]) -> AsyncChat:
+        """A conversation on one stream: `send` questions to it and read their turns.
+
+        Nothing is opened before the first question.
+        """
+        return AsyncChat(self._transport, chat_setup(options))
 
     async def answer(self, query: str, **options: Unpack[AnswerOptions]) -> PromptResponse:
         """Ask a question and return its answer whole.
@@ -407,6 +418,15 @@ class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls):
         )
         return HealthStatus(answer.value)
 
+    async def get_system_health(self) -> SystemHealth:
+        """The state of the service and of all that it depends on. Times are UTC."""
+        answer = await self._transport.unary(
+            methods.GET_SYSTEM_HEALTH,
+            GetSystemHealthRequest(),
+            deadline=self.options.timeouts.health,
+        )
+        return answer.health
+
     # ---- below ----------------------------------------------------------------------------------
 
     async def _ingest(
@@ -437,4 +457,4 @@ class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls):
                     on_sent(batches.sent)
             return batches.outcome(await upload.finish())
         finally:
-            upload.cancel()
+            await upload.close()

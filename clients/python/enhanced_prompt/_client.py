@@ -23,6 +23,7 @@ from ._requests import (
     AnswerOptions,
     AskOptions,
     BucketName,
+    ChatOptions,
     EventQuery,
     GroupByName,
     OrderName,
@@ -30,6 +31,7 @@ from ._requests import (
     RoleName,
     answer_request,
     ask_request,
+    chat_setup,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
@@ -40,6 +42,7 @@ from ._requests import (
     time_range,
 )
 from ._sync import SyncTransport
+from ._sync_chat import Chat
 from ._templates import TemplateCalls
 from ._turn import TurnFlow
 from ._turn_stream import TurnStream
@@ -59,6 +62,7 @@ from .v1.history_service_pb2 import (
     ListMessagesRequest,
     MessageMatch,
 )
+from .v1.metrics_service_pb2 import GetSystemHealthRequest, SystemHealth
 from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
 from .v1.turns_pb2 import Turn
@@ -117,6 +121,13 @@ class Client(TemplateCalls, PromptCalls):
             reattach=self.options.reattach,
         )
         return TurnStream(self._transport, flow)
+
+    def chat(self, **options: Unpack[ChatOptions]) -> Chat:
+        """A conversation on one stream: `send` questions to it and read their turns.
+
+        Nothing is opened before the first question.
+        """
+        return Chat(self._transport, chat_setup(options))
 
     def answer(self, query: str, **options: Unpack[AnswerOptions]) -> PromptResponse:
         """Ask a question and return its answer whole.
@@ -402,6 +413,15 @@ class Client(TemplateCalls, PromptCalls):
         )
         return HealthStatus(answer.value)
 
+    def get_system_health(self) -> SystemHealth:
+        """The state of the service and of all that it depends on. Times are UTC."""
+        answer = self._transport.unary(
+            methods.GET_SYSTEM_HEALTH,
+            GetSystemHealthRequest(),
+            deadline=self.options.timeouts.health,
+        )
+        return answer.health
+
     # ---- below ----------------------------------------------------------------------------------
 
     def _ingest(
@@ -425,4 +445,4 @@ class Client(TemplateCalls, PromptCalls):
                     on_sent(batches.sent)
             return batches.outcome(upload.finish())
         finally:
-            upload.cancel()
+            upload.close()

@@ -11,8 +11,10 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
+from .v1 import chat_pb2 as chat
 from .v1 import event_service_pb2 as events
 from .v1 import history_service_pb2 as history
+from .v1 import metrics_service_pb2 as metrics
 from .v1 import prompt_service_pb2 as prompt
 from .v1 import site_service_pb2 as site
 from .v1 import template_service_pb2 as template
@@ -56,6 +58,7 @@ WATCH_TURN: Final = Method(_prompt("WatchTurn"), prompt.WatchTurnRequest, prompt
 CANCEL_TURN: Final = Method(
     _prompt("CancelTurn"), prompt.CancelTurnRequest, prompt.CancelTurnResponse
 )
+CHAT: Final = Method(_prompt("Chat"), chat.ChatRequest, chat.ChatResponse)
 PREWARM: Final = Method(_prompt("Prewarm"), prompt.PrewarmRequest, prompt.PrewarmResponse)
 
 CLASSIFY_INTENT: Final = Method(
@@ -125,6 +128,12 @@ LIST_CAMERAS: Final = Method(
 PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResponse)
 GET_SITE: Final = Method(_site("GetSite"), site.GetSiteRequest, site.GetSiteResponse)
 LIST_SITES: Final = Method(_site("ListSites"), site.ListSitesRequest, site.ListSitesResponse)
+
+GET_SYSTEM_HEALTH: Final = Method(
+    "/enhanced_prompt.v1.MetricsService/GetSystemHealth",
+    metrics.GetSystemHealthRequest,
+    metrics.GetSystemHealthResponse,
+)
 
 CREATE_TEMPLATE: Final = Method(
     _template("CreateTemplate"), template.CreateTemplateRequest, template.CreateTemplateResponse

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
@@ -21,7 +21,7 @@ import redis.asyncio as aioredis
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from enhanced_prompt_service.domain.bus import LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 
 from .listening import Hub, Signal
@@ -49,6 +49,7 @@ class RedisBus:
         log_ttl_s: How long a log is kept after its last frame.
         log_cap: A turn's log keeps at most about so many frames.
         timeout_s: How long one command may take before the bus counts as away.
+        noted: Hears when it came or went.
     """
 
     shared = True
@@ -61,6 +62,7 @@ class RedisBus:
         log_ttl_s: float = 900.0,
         log_cap: int = 100_000,
         timeout_s: float = 1.0,
+        noted: Callable[[bool], None] = lambda up: None,
     ) -> None:
         self._redis: Any = aioredis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
             url,
@@ -73,14 +75,15 @@ class RedisBus:
         self._log_ttl_ms = int(log_ttl_s * 1000)
         self._log_cap = log_cap
         self._hub = Hub()
-        self._up = False
+        self._up: bool | None = None  # not tried yet
+        self._noted = noted
         self._changed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     @property
     def up(self) -> bool:
         """Whether the last use of Redis worked."""
-        return self._up
+        return bool(self._up)
 
     async def __aenter__(self) -> Self:
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
@@ -115,13 +118,16 @@ class RedisBus:
             )
         pipe.pexpire(key, self._log_ttl_ms)
         pipe.publish(self._key(log_channel(turn_id)), b"")
-        results = await self._do(pipe.execute(raise_on_error=False))
-        for result in results:
-            # An id that is not above the last one was added before: that is what idempotent means.
+        known = False
+        for result in await self._do(pipe.execute(raise_on_error=False)):
+            # An id that is not above the last one was added before, which is what idempotent
+            # means, or another runner has begun the next attempt meanwhile.
             if isinstance(result, ResponseError) and "equal or smaller" in str(result):
-                continue
-            if isinstance(result, Exception):
+                known = True
+            elif isinstance(result, Exception):
                 raise self._away() from result
+        if known and await self.newest_attempt(turn_id) > attempt:
+            raise Superseded
 
     async def read(
         self, turn_id: str, attempt: int, after: int, limit: int = 1000
@@ -228,9 +234,14 @@ class RedisBus:
         return result
 
     def _set_up(self, *, up: bool) -> None:
-        if up != self._up:
-            self._up = up
-            _log.info("bus is back" if up else "bus is away")
+        if up is self._up:
+            return
+        first, self._up = self._up is None, up
+        self._noted(up)
+        if not up:
+            _log.warning("bus is away")
+        elif not first:
+            _log.info("bus is back")
 
     async def _subscribe(self, channel: str) -> None:
         await self._pubsub.subscribe(self._key(channel))

@@ -111,6 +111,7 @@ class TurnLog:
         self._waiting: list[asyncio.Future[bool]] = []
         self._copier_waiting: asyncio.Future[bool] | None = None
         self._lost: Failed | None = None
+        self._forgotten = False
         self.size = 0
 
     # ---- writing ------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ class TurnLog:
         if not delta:
             return
         size = len(delta) if delta.isascii() else len(delta.encode("utf-8", "surrogatepass"))
+        self._account(size)  # also while nobody reads it: the budget is one of memory
         entry = self._open
         if entry is not None and entry.size + size <= MAX_DELTA_BYTES:
             assert entry.parts is not None
@@ -196,6 +198,8 @@ class TurnLog:
                 future.set_result(True)
 
     def _account(self, size: int) -> None:
+        if self._forgotten:  # a reader that holds on to it is not the meter's business any more
+            return
         self.size += size
         self._meter.total += size
 
@@ -203,6 +207,7 @@ class TurnLog:
         """Give the bytes back to the meter; the log is dropped by its owner."""
         self._meter.total -= self.size
         self.size = 0
+        self._forgotten = True
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -247,7 +252,8 @@ class TurnLog:
             assert entry.payload is not None
             frame = Frame(self.turn_id, self.attempt, sequence, entry.payload)
             entry.encoded = self._encode(frame)
-            self._account(len(entry.encoded) * 2)
+            # The payload stays beside its encoding; of text, its part was accounted when written.
+            self._account(len(entry.encoded) * 2 - entry.size)
         return entry.encoded, entry.payload
 
     def loss(self) -> tuple[bytes, Payload] | None:

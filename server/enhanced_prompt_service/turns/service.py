@@ -118,6 +118,7 @@ class Turns:
             monotonic=parts.monotonic,
         )
         self._running: dict[str, _Running] = {}
+        self._later: set[asyncio.Task[None]] = set()
         self._starting: dict[tuple[str, str, str], asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stack = AsyncExitStack()
@@ -149,10 +150,28 @@ class Turns:
         """Keep the lease, and stop what others ask to stop, until this process leaves."""
         async with replicas.letters() as letters:
             while self._tasks is not None:
-                for turn_id, deleted in await replicas.stops(letters):
-                    running = self._running.get(turn_id)
-                    if running is not None:
-                        running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
+                await replicas.attend(letters, self._asked_to_stop)
+                if replicas.lapsed:
+                    await self._give_up_taken_over(replicas)
+
+    def _asked_to_stop(self, turn_id: str, deleted: bool) -> None:
+        running = self._running.get(turn_id)
+        if running is not None:
+            running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
+
+    async def _give_up_taken_over(self, replicas: Replicas) -> None:
+        ours = {
+            turn_id: (running.caller, running.log.attempt)
+            for turn_id, running in self._running.items()
+        }
+        try:
+            taken = await replicas.taken_over(ours)
+        except ServiceError:
+            return  # it is asked again with the next renewal
+        for turn_id in taken:
+            running = self._running.get(turn_id)
+            if running is not None and running.log.attempt == ours[turn_id][1]:
+                running.attempt.stop(Stop.TAKEN_OVER)
 
     async def __aexit__(
         self,
@@ -165,6 +184,8 @@ class Turns:
         self._tasks = None
         if self._serving is not None:
             self._serving.cancel()
+        for task in self._later:
+            task.cancel()
         # The caller's own error is not the task group's: it would be wrapped on its way out.
         await self._stack.__aexit__(None, None, None)
         if self._replicas is not None:
@@ -287,8 +308,10 @@ class Turns:
             running.ended.set()
             if not self._running:
                 self._idle.set()
-        if running.attempt.unstored:
-            await self._store_later(running)
+        if running.attempt.unstored and self._tasks is not None:
+            task = self._tasks.create_task(self._store_later(running), name=f"store {turn_id}")
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
         await running.attempt.remember()
 
     async def _store_later(self, running: _Running) -> None:
@@ -298,7 +321,7 @@ class Turns:
         Ends with this process: the next one, or a lost lease, then closes the row as failed.
         """
         wait_s = self._config.store_again_s
-        while not self._draining:
+        while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             try:
@@ -313,7 +336,7 @@ class Turns:
             return
 
     async def _relay(self, replicas: Replicas, attempt: Attempt, log: TurnLog) -> None:
-        await replicas.relay(log)
+        await replicas.relay(log, lambda: attempt.stop(Stop.TAKEN_OVER))
         if attempt.deleted:  # only now: the relay may have added frames after the deletion
             self._shelf.drop(log.turn_id)
             await replicas.drop((), (log.turn_id,))

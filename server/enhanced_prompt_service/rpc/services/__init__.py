@@ -6,8 +6,16 @@ descriptor. What it needs is given to its constructor as protocols of the domain
 
 from .events import EventService
 from .history import HistoryService
+from .metrics import MetricsService
 from .prompt import PromptService
 from .sites import SiteService
 from .templates import TemplateService
 
-__all__ = ["EventService", "HistoryService", "PromptService", "SiteService", "TemplateService"]
+__all__ = [
+    "EventService",
+    "HistoryService",
+    "MetricsService",
+    "PromptService",
+    "SiteService",
+    "TemplateService",
+]
