@@ -43,6 +43,7 @@ FINISHED = (
     "HistoryService.ListMessages",
     "HistoryService.ListPromptResponses",
     "HistoryService.SearchMessages",
+    "MetricsService.GetSystemHealth",
     "PromptService.Answer",
     "PromptService.Ask",
     "PromptService.CancelTurn",

@@ -14,13 +14,15 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+
+from enhanced_prompt import __version__
 
 from . import logs
 from .agent.models import (
@@ -32,13 +34,18 @@ from .agent.models import (
     Prices,
     parse_links,
 )
+from .bus.memory import MemoryBus
 from .config import Settings
+from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
+from .domain.dependencies import Dependencies
 from .domain.errors import Reason
+from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
+from .health import ServiceHealth
 from .home import Home, clear_record, write_record
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
@@ -46,14 +53,23 @@ from .rpc.leaving import LeavingOptions
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
+from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
-from .storage import Database, Stores, open_stores
-from .turns import Agent, Replicas, RunnerParts, Turns, TurnsConfig
+from .storage import Database, Stores, codec, open_stores
+from .turns import (
+    Agent,
+    HotMemory,
+    MemoryConfig,
+    Replicas,
+    RunnerParts,
+    Turns,
+    TurnsConfig,
+)
 from .workers.place import Place
 
 if TYPE_CHECKING:
-    from .bus import RedisBus
+    from .metrics import Reading, Recorder
 
 _log = structlog.get_logger("eps")
 
@@ -73,7 +89,10 @@ AgentMaker = Callable[[Stores, Settings], WarmAgent]
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A running service. `address` is `host:port` as it was bound; `replica` is its name."""
+    """A running service. `address` is `host:port` as it was bound; `replica` is its name.
+
+    `metrics_port` is where Prometheus reads, None where it cannot.
+    """
 
     settings: Settings
     address: str
@@ -85,6 +104,7 @@ class App:
     site_clock: SiteClock
     replica: str
     chain: ModelChain
+    metrics_port: int | None = None
 
 
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
@@ -141,7 +161,8 @@ async def create_app(
     site_clock = SiteClock(real_clock, settings.clock)
     async with AsyncExitStack() as stack:
         home = stack.enter_context(Home.open(settings.home))
-        database = await Database.open(settings.database)
+        parts = Dependencies(real_clock.now, time.monotonic)
+        database = await Database.open(settings.database, parts.add("storage").note)
         stack.push_async_callback(database.close)
         await database.migrate()
         stores = await open_stores(database, default_zone=settings.time_zone)
@@ -156,9 +177,10 @@ async def create_app(
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
+        bus = await stack.enter_async_context(_bus(settings, parts.add("bus").note))
+        recorder = _recorder(settings, replica, parts)
         replicas = None
-        if settings.redis_url:
-            bus = await stack.enter_async_context(_bus(settings))
+        if bus.shared:
             replicas = Replicas(
                 bus,
                 stores.turns,
@@ -169,9 +191,29 @@ async def create_app(
                 now=real_clock.now,
             )
         turns = await stack.enter_async_context(
-            _turns(settings, stores, agent, models, process, real_clock, site_clock, replicas)
+            _turns(
+                settings,
+                stores,
+                agent,
+                models,
+                process,
+                real_clock,
+                site_clock,
+                bus,
+                replicas,
+                recorder,
+            )
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent, chain))
+        health = ServiceHealth(
+            replica,
+            parts,
+            database.ping,
+            bus,
+            warmer,
+            lambda: _providers(chain, turns),
+            real_clock.now,
+        )
         server = _server(
             settings,
             place,
@@ -182,7 +224,13 @@ async def create_app(
             models or (agent.model,),
             real_clock,
             site_clock,
+            health,
+            recorder,
         )
+        await stack.enter_async_context(health.watching())
+        metrics_port = None
+        if recorder is not None:
+            metrics_port = stack.enter_context(_endpoint(settings, recorder, server, turns))
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
         await stack.enter_async_context(_keeping(settings, stores, turns, real_clock, site_clock))
@@ -199,6 +247,7 @@ async def create_app(
             site_clock,
             replica,
             chain,
+            metrics_port,
         )
 
 
@@ -266,8 +315,11 @@ def _turns(
     process: str,
     real_clock: Clock,
     site_clock: Clock,
+    bus: Bus,
     replicas: Replicas | None,
+    recorder: Recorder | None,
 ) -> Turns:
+    memory = _memory(settings, bus)
     parts = RunnerParts(
         agent=agent,
         turns=stores.turns,
@@ -278,7 +330,12 @@ def _turns(
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
         models=models,
+        memory=memory,
     )
+    if recorder is not None:
+        parts = replace(parts, ended=recorder.turn_ended)
+        if memory is not None:
+            recorder.show(*_memory_readings(memory))
     config = TurnsConfig(
         runner=process,
         orphan_s=settings.turn_orphan_s,
@@ -288,12 +345,46 @@ def _turns(
     return Turns(parts, config, encode, _new_id, replicas)
 
 
-def _bus(settings: Settings) -> RedisBus:
-    # Redis's client is imported only where there is a Redis.
-    from .bus import RedisBus
+def _providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
+    """The chain's links for health; the engine's calls are the turns that no model works on."""
+    states = chain.states()
+    asked = sum(one.running_calls for one in states)
+    return [
+        ProviderHealth(one.model, Health.HEALTHY, max(0, turns.running - asked))
+        if one.circuit is None
+        else ProviderHealth(
+            one.model,
+            Health.HEALTHY if one.healthy else Health.DEGRADED,
+            one.running_calls,
+            one.circuit.value,
+            one.max_calls,
+            one.last_error,
+            one.last_error_at,
+        )
+        for one in states
+    ]
 
-    return RedisBus(
-        settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=settings.turn_log_keep_s
+
+@asynccontextmanager
+async def _bus(settings: Settings, noted: Callable[[bool], None]) -> AsyncGenerator[Bus]:
+    keep_s = settings.turn_log_keep_s
+    if not settings.redis_url:
+        yield MemoryBus(time.monotonic, keep_s)
+        return
+    # Redis's client is imported only where there is a Redis.
+    from .bus.redis import RedisBus
+
+    async with RedisBus(
+        settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=keep_s, noted=noted
+    ) as bus:
+        yield bus
+
+
+def _memory(settings: Settings, bus: Bus) -> HotMemory | None:
+    if not settings.hot_memory_s:
+        return None
+    return HotMemory(
+        bus, MemoryConfig(codec.dump_response, codec.load_response, settings.hot_memory_s)
     )
 
 
@@ -374,6 +465,8 @@ def _server(
     models: tuple[str, ...],
     real_clock: Clock,
     site_clock: Clock,
+    health: ServiceHealth,
+    recorder: Recorder | None,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -384,20 +477,22 @@ def _server(
         max_message_bytes=settings.max_message_bytes,
         reflection=settings.reflection,
     )
-    servicers = {
-        "PromptService": PromptService(
-            turns,
-            warmer,
-            now=real_clock.now,
-            heartbeat_s=settings.heartbeat_s,
-            chat=ChatOptions(ping_s=settings.chat_ping_s, models=models),
-            leaving=LeavingOptions(
-                age_s=settings.stream_age_s,
-                time_left_s=settings.stream_leave_s,
-                drain_s=settings.drain_s,
-            ),
-            new_id=_new_id,
+    prompts = PromptService(
+        turns,
+        warmer,
+        now=real_clock.now,
+        heartbeat_s=settings.heartbeat_s,
+        chat=ChatOptions(ping_s=settings.chat_ping_s, models=models),
+        leaving=LeavingOptions(
+            age_s=settings.stream_age_s,
+            time_left_s=settings.stream_leave_s,
+            drain_s=settings.drain_s,
         ),
+        new_id=_new_id,
+    )
+    servicers = {
+        "PromptService": prompts,
+        "MetricsService": MetricsService(health),
         "HistoryService": HistoryService(
             stores.conversations,
             now=real_clock.now,
@@ -407,7 +502,7 @@ def _server(
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
     }
-    return RpcServer(
+    server = RpcServer(
         options,
         servicers,
         log=structlog.get_logger("eps.rpc"),
@@ -415,7 +510,54 @@ def _server(
         new_incident=lambda: uuid.uuid4().hex,
         monotonic=time.monotonic,
         replica=replica,
+        call_ended=None if recorder is None else recorder.call_ended,
     )
+    health.serves(server, prompts)
+    return server
+
+
+def _recorder(settings: Settings, replica: str, parts: Dependencies) -> Recorder | None:
+    if settings.metrics_port is None:
+        return None
+    # Prometheus's client is imported only where somebody may read the numbers.
+    from .metrics import Recorder
+
+    return Recorder(replica=replica, version=__version__, dependencies=parts)
+
+
+def _memory_readings(memory: HotMemory) -> tuple[Reading, ...]:
+    from .metrics import Reading
+
+    return (
+        Reading("eps_hot_memory_hits", "Reads it served.", lambda: memory.hits, counts=True),
+        Reading("eps_hot_memory_misses", "Reads left to SQL.", lambda: memory.misses, counts=True),
+    )
+
+
+@contextmanager
+def _endpoint(
+    settings: Settings, recorder: Recorder, server: RpcServer, turns: Turns
+) -> Generator[int | None]:
+    """Where the numbers can be read, until the block is left. A service without it still serves."""
+    from .metrics import Endpoint, Reading
+
+    recorder.show(
+        Reading("eps_turns_running", "Turns that run here now.", lambda: turns.running),
+        Reading("eps_turn_log_bytes", "Memory that turn logs take.", lambda: turns.log_bytes),
+        Reading("eps_calls_open", "Calls and streams under way.", lambda: server.live.count),
+    )
+    port = settings.metrics_port or 0
+    endpoint = Endpoint(recorder.registry, settings.metrics_host, port, settings.port_search)
+    try:
+        endpoint.start()
+    except OSError as error:
+        _log.error("no port for metrics", host=settings.metrics_host, port=port, error=str(error))
+        yield None
+        return
+    try:
+        yield endpoint.port
+    finally:
+        endpoint.stop()
 
 
 async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:
@@ -461,6 +603,7 @@ def _record(app: App) -> dict[str, object]:
         "grpc_port": app.port,
         "pid": os.getpid(),
         "replica": app.replica,
+        "metrics_port": app.metrics_port,
         "site_time": app.site_clock.now().isoformat() if app.site_clock.moved else None,
     }
 

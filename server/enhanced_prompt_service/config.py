@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .agent.models.links import parse_links
@@ -39,6 +39,13 @@ def _links(text: str) -> str:
 Links = Annotated[str, AfterValidator(_links)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
+
+
+def _off(port: object) -> object:
+    return None if port in ("", "off") else port
+
+
+MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
 class Settings(BaseSettings):
@@ -117,6 +124,12 @@ class Settings(BaseSettings):
     history_turns: int = Field(
         20, ge=0, le=200, description="Earlier turns of a conversation that its agent sees."
     )
+    hot_memory_s: float = Field(
+        3600.0,
+        ge=0,
+        le=86_400,
+        description="How long those earlier turns are kept ready, beside the database. 0: not.",
+    )
     max_message_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest message accepted."
     )
@@ -175,6 +188,16 @@ class Settings(BaseSettings):
         {},
         description="Prices of models, before the built-in ones: JSON, by model, in US dollars for "
         '1 M tokens: `{"openai:glm-4.6": {"input": 0.6, "output": 2.2, "cached": 0.11}}`.',
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of the metrics endpoint, for Prometheus."
+    )
+    metrics_port: MetricsPort = Field(
+        9464,
+        ge=0,
+        le=65535,
+        description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
+        "`off` none.",
     )
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."

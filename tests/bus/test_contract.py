@@ -65,10 +65,11 @@ async def test_a_log_that_is_not_there_is_empty(bus: Bus) -> None:
     assert await bus.read("none", 1, after=0) == []
 
 
-async def test_a_dropped_log_is_gone(bus: Bus) -> None:
-    await bus.append("t", 1, entries(1))
-    await bus.drop_log("t")
-    assert await bus.newest_attempt("t") == 0
+async def test_dropped_logs_are_gone(bus: Bus) -> None:
+    for turn_id in ("t", "u", "v"):
+        await bus.append(turn_id, 1, entries(1))
+    await bus.drop_log("t", "u", "never")
+    assert [await bus.newest_attempt(one) for one in ("t", "u", "v")] == [0, 0, 1]
 
 
 async def test_whoever_listens_is_woken_by_new_frames(bus: Bus) -> None:
@@ -163,6 +164,18 @@ async def test_in_the_process_what_expired_is_gone_and_gives_its_memory_back() -
     assert len(bus._values) < 300  # pyright: ignore[reportPrivateUsage]
 
 
+async def test_in_the_process_values_stay_within_their_budget_and_the_oldest_go_first() -> None:
+    bus = MemoryBus(Clock(), value_bytes=100)
+    for name in ("a", "b", "c"):
+        await bus.put(name, b"x" * 40, ttl_s=60)
+    assert [await bus.get(name) is not None for name in ("a", "b", "c")] == [False, True, True]
+    await bus.put("b", b"y" * 50, ttl_s=60)  # replaced, not added
+    assert [await bus.get(name) is not None for name in ("b", "c")] == [True, True]
+    await bus.delete("b", "c")
+    await bus.put("d", b"x" * 100, ttl_s=60)
+    assert await bus.get("d") is not None
+
+
 # ---- what only a bus between processes has -----------------------------------------------------
 
 
@@ -207,11 +220,13 @@ async def test_a_bus_that_is_away_says_so_and_comes_back_without_a_restart() -> 
 @pytest.mark.redis
 async def test_a_bus_that_does_not_answer_is_away_after_its_timeout(redis: RedisServer) -> None:
     async with RedisBus(redis.url, timeout_s=0.2) as bus:
+        assert bus.up  # known before anybody used it
         await bus.put("k", b"v", ttl_s=60)
         redis.freeze()
         try:
             with pytest.raises(Unavailable):
-                await bus.get("k")
+                await bus.ping()
+            assert not bus.up
         finally:
             redis.thaw()
         assert await bus.get("k") == b"v"

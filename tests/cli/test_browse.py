@@ -164,7 +164,17 @@ def test_a_conversation_that_is_not_there(eps: Eps) -> None:
 
 def test_health(eps: Eps, service: Service) -> None:
     result = eps("health")
-    assert (result.exit_code, result.stdout) == (0, f"serving at {service.address}\n")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert lines[0] == f"serving at {service.address}"
+    assert lines[1].startswith("healthy, version ")
+    assert [line.split()[:2] for line in lines[2:5]] == [
+        ["storage:", "healthy,"],
+        ["bus:", "healthy,"],
+        ["agent:", "healthy,"],
+    ]
+    assert lines[5].startswith("  replica ")
     found = json.loads(eps("health", "-o", "json").stdout)
     assert found["status"] == "SERVING"
     assert set(found["services"].values()) == {"SERVING"}
+    assert found["system"]["status"] == "HEALTH_STATUS_HEALTHY"

@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from enhanced_prompt.v1 import (
     event_service_pb2_grpc,
     history_service_pb2_grpc,
+    metrics_service_pb2_grpc,
     prompt_service_pb2_grpc,
     site_service_pb2_grpc,
 )
@@ -116,6 +117,10 @@ async def serving(script: Script) -> AsyncGenerator[str, None]:
         _scripted(
             site_service_pb2_grpc.SiteServiceServicer, script, "PutSite", "GetSite", "ListSites"
         ),
+        server,
+    )
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(
+        _scripted(metrics_service_pb2_grpc.MetricsServiceServicer, script, "GetSystemHealth"),
         server,
     )
     health_pb2_grpc.add_HealthServicer_to_server(

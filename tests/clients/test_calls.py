@@ -12,6 +12,7 @@ import pytest
 from enhanced_prompt import AsyncClient, Client, HealthStatus, Site, errors
 from enhanced_prompt.v1 import event_service_pb2 as events_messages
 from enhanced_prompt.v1 import history_service_pb2 as history_messages
+from enhanced_prompt.v1 import metrics_service_pb2 as metrics_messages
 from enhanced_prompt.v1 import prompt_service_pb2 as prompt_messages
 from enhanced_prompt.v1 import site_service_pb2 as site_messages
 from enhanced_prompt.v1.events_pb2 import (
@@ -173,6 +174,21 @@ async def test_health_needs_no_package_of_its_own(driver: Driver, script: Script
     assert await driver.call("health", "enhanced_prompt.v1.PromptService") is HealthStatus.SERVING
     with pytest.raises(errors.NotFound):
         await driver.call("health", "nobody")
+
+
+async def test_the_state_of_the_service_comes_with_its_parts(
+    driver: Driver, script: Script
+) -> None:
+    said = metrics_messages.SystemHealth(
+        status=metrics_messages.HEALTH_STATUS_DEGRADED,
+        components=[metrics_messages.ComponentHealth(name="bus")],
+    )
+
+    @script.on("GetSystemHealth")
+    async def get(request: Any, _: Any) -> Any:
+        return metrics_messages.GetSystemHealthResponse(health=said)
+
+    assert await driver.call("get_system_health") == said
 
 
 # ---- ingest -------------------------------------------------------------------------------------

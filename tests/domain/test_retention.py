@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from enhanced_prompt_service.domain.conversations import Gone
+from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.retention import Keeper, Removed, Retention
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SITE = datetime(2018, 3, 15, tzinfo=UTC)
+GONE = (Gone(Caller(), "c", ("t1",)),)
 
 
 class Store:
@@ -33,16 +36,16 @@ class Store:
 
 async def test_rounds_follow_at_once_while_there_is_more_and_go_on_after_a_failure() -> None:
     failure = RuntimeError("away")
-    store = Store(Removed(1, turn_ids=("t1",), more=True), Removed(), failure)
+    store = Store(Removed(1, gone=GONE, more=True), Removed(), failure)
     slept: list[float] = []
-    forgotten: list[tuple[str, ...]] = []
+    forgotten: list[tuple[Gone, ...]] = []
     heard: list[Removed | Exception] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    async def forget(turn_ids: tuple[str, ...]) -> None:
-        forgotten.append(turn_ids)
+    async def forget(gone: tuple[Gone, ...]) -> None:
+        forgotten.append(gone)
 
     keeper = Keeper(
         store,
@@ -58,8 +61,8 @@ async def test_rounds_follow_at_once_while_there_is_more_and_go_on_after_a_failu
     with pytest.raises(asyncio.CancelledError):
         await keeper.run()
     assert slept[0] < slept[1] == slept[2] == 600
-    assert forgotten == [("t1",), ()]
-    assert heard == [Removed(1, turn_ids=("t1",), more=True), failure]
+    assert forgotten == [GONE, ()]
+    assert heard == [Removed(1, gone=GONE, more=True), failure]
     assert store.asked[0] == {
         "conversations_before": NOW - timedelta(days=2),
         "events_before": None,

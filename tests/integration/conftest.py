@@ -27,7 +27,13 @@ def start(tmp_path: Path, database_url: str) -> Start:  # noqa: F811
     @asynccontextmanager
     async def starting(make_agent: Any = None, **settings: Any) -> AsyncIterator[App]:
         chosen = Settings(
-            **{"home": tmp_path / "home", "port": 0, "database_url": database_url} | settings
+            **{
+                "home": tmp_path / "home",
+                "port": 0,
+                "metrics_port": None,
+                "database_url": database_url,
+            }
+            | settings
         )
         more = {} if make_agent is None else {"make_agent": make_agent}
         async with create_app(chosen, **more) as app:

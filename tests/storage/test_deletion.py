@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from enhanced_prompt_service.domain.conversations import MessageSearch, ResponseFilter
+from enhanced_prompt_service.domain.conversations import Gone, MessageSearch, ResponseFilter
 from enhanced_prompt_service.domain.errors import NotFound, Reason
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.turns import TurnRow, TurnState
@@ -73,7 +73,7 @@ async def test_nothing_of_a_deleted_conversation_is_left_and_others_stay(stores:
 async def test_a_turn_that_ends_after_the_deletion_stores_nothing(stores: Stores) -> None:
     turn = await begin(stores, "t1")
     deleted = await stores.conversations.delete_conversation(ME, "talk", at(0.5))
-    assert (deleted.turns, deleted.turn_ids) == (1, ("t1",))
+    assert (deleted.turns, deleted.gone) == (1, Gone(ME, "talk", ("t1",), "t1", turn.runner))
     assert not await finish(stores, turn)
     assert set((await rows(stores)).values()) == {0}
 

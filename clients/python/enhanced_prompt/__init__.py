@@ -48,6 +48,7 @@ from .v1.answers_pb2 import Evidence, PromptResponse
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
+from .v1.metrics_service_pb2 import SystemHealth
 from .v1.site_service_pb2 import Camera, Site, Zone
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "Site",
     "Started",
     "StreamCut",
+    "SystemHealth",
     "TextDelta",
     "TextView",
     "TextWithdrawn",

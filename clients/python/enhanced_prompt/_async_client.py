@@ -65,6 +65,7 @@ from .v1.history_service_pb2 import (
     ListMessagesRequest,
     MessageMatch,
 )
+from .v1.metrics_service_pb2 import GetSystemHealthRequest, SystemHealth
 from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmResponse
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
 from .v1.turns_pb2 import Turn
@@ -409,6 +410,15 @@ class AsyncClient:
             repeatable=False,
         )
         return HealthStatus(answer.value)
+
+    async def get_system_health(self) -> SystemHealth:
+        """The state of the service and of all that it depends on. Times are UTC."""
+        answer = await self._transport.unary(
+            methods.GET_SYSTEM_HEALTH,
+            GetSystemHealthRequest(),
+            deadline=self.options.timeouts.health,
+        )
+        return answer.health
 
     # ---- below ----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from .v1 import event_service_pb2 as events
 from .v1 import history_service_pb2 as history
+from .v1 import metrics_service_pb2 as metrics
 from .v1 import prompt_service_pb2 as prompt
 from .v1 import site_service_pb2 as site
 
@@ -110,6 +111,12 @@ LIST_CAMERAS: Final = Method(
 PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResponse)
 GET_SITE: Final = Method(_site("GetSite"), site.GetSiteRequest, site.GetSiteResponse)
 LIST_SITES: Final = Method(_site("ListSites"), site.ListSitesRequest, site.ListSitesResponse)
+
+GET_SYSTEM_HEALTH: Final = Method(
+    "/enhanced_prompt.v1.MetricsService/GetSystemHealth",
+    metrics.GetSystemHealthRequest,
+    metrics.GetSystemHealthResponse,
+)
 
 # grpc.health.v1 without its package, which a plain install does not have: HealthCheckRequest is
 # one string in field 1 and HealthCheckResponse one enum in field 1, which on the wire are what the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -15,20 +15,33 @@ _SWEEP_EVERY = 256  # writes between two looks for what has expired: no timer, n
 
 
 class MemoryBus:
-    """`domain.bus.Bus` in dictionaries. `monotonic` gives seconds."""
+    """`domain.bus.Bus` in dictionaries. `monotonic` gives seconds.
+
+    Values take at most `value_bytes` of memory: the one that was put longest ago goes first.
+    """
 
     shared = False
     up = True
 
-    def __init__(self, monotonic: Callable[[], float], log_ttl_s: float = 900.0) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        log_ttl_s: float = 900.0,
+        value_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         self._monotonic = monotonic
         self._log_ttl_s = log_ttl_s
+        self._value_budget = value_bytes
+        self._value_bytes = 0
         self._hub = Hub()
         self._logs: dict[str, dict[int, dict[int, LogEntry]]] = {}
         self._log_ends: dict[str, float] = {}
         self._letters: dict[str, list[tuple[float, str]]] = defaultdict(list)
-        self._values: dict[str, tuple[float, bytes]] = {}
+        self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._writes = 0
+
+    async def ping(self) -> None:
+        """Nothing can be away."""
 
     async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
         self._sweep()
@@ -55,9 +68,10 @@ class MemoryBus:
         if turn_id in self._logs:
             self._log_ends[turn_id] = self._monotonic() + ttl_s
 
-    async def drop_log(self, turn_id: str) -> None:
-        self._logs.pop(turn_id, None)
-        self._log_ends.pop(turn_id, None)
+    async def drop_log(self, *turn_ids: str) -> None:
+        for turn_id in turn_ids:
+            self._logs.pop(turn_id, None)
+            self._log_ends.pop(turn_id, None)
 
     async def signal(self, channel: str) -> None:
         self._hub.wake(channel)
@@ -81,7 +95,11 @@ class MemoryBus:
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self._sweep()
+        self._forget(key)
         self._values[key] = (self._monotonic() + ttl_s, value)
+        self._value_bytes += len(value)
+        while self._value_bytes > self._value_budget:
+            self._forget(next(iter(self._values)))
 
     async def get(self, key: str) -> bytes | None:
         end, value = self._values.get(key, (0.0, b""))
@@ -89,7 +107,11 @@ class MemoryBus:
 
     async def delete(self, *keys: str) -> None:
         for key in keys:
-            self._values.pop(key, None)
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        _, value = self._values.pop(key, (0.0, b""))
+        self._value_bytes -= len(value)
 
     async def aclose(self) -> None:
         """Nothing to close; the same shape as the bus on Redis."""
@@ -103,6 +125,6 @@ class MemoryBus:
         for turn_id in [one for one, end in self._log_ends.items() if end <= now]:
             del self._logs[turn_id], self._log_ends[turn_id]
         for key in [one for one, (end, _) in self._values.items() if end <= now]:
-            del self._values[key]
+            self._forget(key)
         for name in [one for one, box in self._letters.items() if box[-1][0] <= now]:
             del self._letters[name]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
@@ -49,6 +49,7 @@ class RedisBus:
         log_ttl_s: How long a log is kept after its last frame.
         log_cap: A turn's log keeps at most about so many frames.
         timeout_s: How long one command may take before the bus counts as away.
+        noted: Hears when it came or went.
     """
 
     shared = True
@@ -61,6 +62,7 @@ class RedisBus:
         log_ttl_s: float = 900.0,
         log_cap: int = 100_000,
         timeout_s: float = 1.0,
+        noted: Callable[[bool], None] = lambda up: None,
     ) -> None:
         self._redis: Any = aioredis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
             url,
@@ -73,17 +75,19 @@ class RedisBus:
         self._log_ttl_ms = int(log_ttl_s * 1000)
         self._log_cap = log_cap
         self._hub = Hub()
-        self._up = False
+        self._up: bool | None = None  # not tried yet
+        self._noted = noted
         self._changed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     @property
     def up(self) -> bool:
         """Whether the last use of Redis worked."""
-        return self._up
+        return bool(self._up)
 
     async def __aenter__(self) -> Self:
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        await self._quietly(self.ping())  # so that `up` is known before anybody relies on it
         self._reader = asyncio.create_task(self._listen(), name="bus-listener")
         return self
 
@@ -93,6 +97,10 @@ class RedisBus:
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._pubsub.aclose()
         await self._redis.aclose()
+
+    async def ping(self) -> None:
+        """See `Bus.ping`."""
+        await self._do(self._redis.ping())
 
     # ---- turn logs ----
 
@@ -144,9 +152,12 @@ class RedisBus:
         """See `Bus.expire_log`."""
         await self._do(self._redis.pexpire(self._log_key(turn_id), int(ttl_s * 1000)))
 
-    async def drop_log(self, turn_id: str) -> None:
+    async def drop_log(self, *turn_ids: str) -> None:
         """See `Bus.drop_log`."""
-        await self._do(self._redis.unlink(self._log_key(turn_id)))
+        pipe = self._redis.pipeline(transaction=False)
+        for turn_id in turn_ids:  # one by one: a cluster keeps them in different places
+            pipe.unlink(self._log_key(turn_id))
+        await self._do(pipe.execute())
 
     # ---- signals and mailboxes ----
 
@@ -192,8 +203,10 @@ class RedisBus:
 
     async def delete(self, *keys: str) -> None:
         """See `Bus.delete`."""
-        for key in keys:  # one by one: a cluster keeps them in different places
-            await self._do(self._redis.unlink(self._key(f"value:{key}")))
+        pipe = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.unlink(self._key(f"value:{key}"))
+        await self._do(pipe.execute())
 
     # ---- inside ----
 
@@ -218,9 +231,14 @@ class RedisBus:
         return result
 
     def _set_up(self, *, up: bool) -> None:
-        if up != self._up:
-            self._up = up
-            _log.info("bus is back" if up else "bus is away")
+        if up is self._up:
+            return
+        first, self._up = self._up is None, up
+        self._noted(up)
+        if not up:
+            _log.warning("bus is away")
+        elif not first:
+            _log.info("bus is back")
 
     async def _subscribe(self, channel: str) -> None:
         await self._pubsub.subscribe(self._key(channel))
@@ -229,7 +247,7 @@ class RedisBus:
     async def _quietly(self, command: Awaitable[Any]) -> None:
         try:
             await command
-        except (RedisError, OSError, TimeoutError):
+        except (RedisError, OSError, TimeoutError, Unavailable):
             self._set_up(up=False)
 
     async def _listen(self) -> None:

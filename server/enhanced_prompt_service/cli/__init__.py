@@ -2,7 +2,8 @@
 
     app         the commands, and nothing else
     asking      ask
-    browsing    cameras, events, history, health
+    browsing    cameras, events
+    health      health
     importing   import (files, Frigate, MEVA)
     simulating  simulate
     serving     serve

@@ -9,8 +9,9 @@ import typer
 from enhanced_prompt import __version__
 
 from .asking import ask
-from .browsing import cameras, events, health
+from .browsing import cameras, events
 from .chatting import chat
+from .health import health
 from .history import history
 from .importing import import_
 from .serving import serve

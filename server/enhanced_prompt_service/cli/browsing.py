@@ -1,8 +1,7 @@
-"""`eps cameras`, `events`, `health`: what the service holds, and how it is."""
+"""`eps cameras`, `events`: what the service holds."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,8 +13,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.table import Table
 
-from enhanced_prompt import CameraStatus, Client, Event, EventQuery, GroupByName, HealthStatus
-from enhanced_prompt.errors import NotFound
+from enhanced_prompt import CameraStatus, Client, Event, EventQuery, GroupByName
 from enhanced_prompt.v1.events_pb2 import (
     COVERAGE_STATE_DISABLED,
     COVERAGE_STATE_OFFLINE,
@@ -24,11 +22,10 @@ from enhanced_prompt.v1.events_pb2 import (
 
 from . import terminal
 from .moments import parse_moment, parse_zone
-from .session import SERVICE_ERROR, ServerOption, connected
+from .session import ServerOption, connected
 
 MessageT = TypeVar("MessageT", bound=Message)
 
-SERVICES = ("PromptService", "HistoryService", "EventService", "SiteService")
 _STATES = {
     COVERAGE_STATE_RECORDING: "recording",
     COVERAGE_STATE_OFFLINE: "offline",
@@ -189,40 +186,6 @@ def events(
                 one.description,
             )
         _show(found, "no events match")
-
-
-def health(
-    server: ServerOption = None,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """Say whether the service takes calls. Exit code 0 where it does."""
-    with connected(server) as client:
-        whole = client.health()
-        parts = [(name, _service(client, f"enhanced_prompt.v1.{name}")) for name in SERVICES]
-        if output is Output.JSON:
-            terminal.raw(
-                json.dumps(
-                    {
-                        "status": whole.name,
-                        "server": client.target,
-                        "services": {name: status.name for name, status in parts},
-                    }
-                )
-            )
-        else:
-            terminal.line(f"{whole.name.lower().replace('_', ' ')} at {client.target}")
-            for name, status in parts:
-                if status is not whole:
-                    terminal.line(f"  {name}: {status.name.lower().replace('_', ' ')}")
-    if whole is not HealthStatus.SERVING:
-        raise typer.Exit(SERVICE_ERROR)
-
-
-def _service(client: Client, name: str) -> HealthStatus:
-    try:
-        return client.health(name)
-    except NotFound:
-        return HealthStatus.SERVICE_UNKNOWN
 
 
 def _count(client: Client, query: EventQuery, by: list[str], limit: int, output: Output) -> None:

@@ -49,6 +49,10 @@ class Bus(Protocol):
         """Whether the last use of it worked. A bus that is away tries again by itself."""
         ...
 
+    async def ping(self) -> None:
+        """Do nothing, and notice whether that works."""
+        ...
+
     # ---- turn logs ----
 
     async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
@@ -73,8 +77,8 @@ class Bus(Protocol):
         """Let a log go after a time; until then it is kept as long as the bus keeps logs."""
         ...
 
-    async def drop_log(self, turn_id: str) -> None:
-        """Delete a log now."""
+    async def drop_log(self, *turn_ids: str) -> None:
+        """Delete logs now."""
         ...
 
     # ---- signals and mailboxes ----
@@ -98,7 +102,7 @@ class Bus(Protocol):
     # ---- short-lived values ----
 
     async def put(self, key: str, value: bytes, ttl_s: float) -> None:
-        """Keep a value for a time."""
+        """Keep a value for a time, or for less where there is not room for all."""
         ...
 
     async def get(self, key: str) -> bytes | None:

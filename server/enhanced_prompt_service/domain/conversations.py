@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from .answers import Answer, JsonValue, PromptResponse, ResponseType
+from .identity import Caller
 from .times import Interval
 
 
@@ -93,11 +94,43 @@ class MessageMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationStamp:
+    """Which answers of a conversation are stored, at one moment. Equal stamps, equal answers.
+
+    Numbers of turns would not do: one that failed may run again after later ones were answered,
+    and a conversation that was deleted may begin anew under its id. `stored_turns` grows with each
+    answer that is stored and never shrinks; `created_at` tells conversations of one id apart.
+    """
+
+    created_at: datetime
+    stored_turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A conversation that was deleted, and what may be left of it outside of SQL.
+
+    `running` is the turn that ran in it, "" for none, and `runner` what ran that.
+    """
+
+    owner: Caller
+    conversation_id: str
+    turn_ids: tuple[str, ...] = ()
+    running: str = ""
+    runner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted:
-    """What a deletion removed: how many turns, and their ids where this call did it."""
+    """What a deletion removed: how many turns in all, and what is left to forget."""
 
     turns: int
-    turn_ids: tuple[str, ...]
+    gone: Gone
+
+    @property
+    def turn_ids(self) -> tuple[str, ...]:
+        """Ids of the turns, where it was this call that removed them."""
+        return self.gone.turn_ids
 
 
 @dataclass(frozen=True, slots=True)

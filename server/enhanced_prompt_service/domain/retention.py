@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from .conversations import Gone
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
@@ -27,7 +29,7 @@ class Removed:
     conversations: int = 0
     events: int = 0
     tombstones: int = 0
-    turn_ids: tuple[str, ...] = ()
+    gone: tuple[Gone, ...] = ()
     more: bool = False
 
     def __bool__(self) -> bool:
@@ -56,8 +58,8 @@ class RetentionStore(Protocol):
 class Keeper:
     """Runs rounds until it is cancelled: one every `period_s`, more at once while there is more.
 
-    `forget` drops logs of deleted turns; `report` hears of rounds that deleted something and of
-    rounds that failed: the next one tries again.
+    `forget` drops what deleted conversations left outside of the store; `report` hears of rounds
+    that deleted something and of rounds that failed: the next one tries again.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Keeper:
         now: Callable[[], datetime],
         site_now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
-        forget: Callable[[tuple[str, ...]], Awaitable[None]],
+        forget: Callable[[tuple[Gone, ...]], Awaitable[None]],
         report: Callable[[Removed | Exception], None],
         period_s: float = 600.0,
         most: int = 500,
@@ -103,7 +105,7 @@ class Keeper:
             now=now,
             most=self._most,
         )
-        await self._forget(removed.turn_ids)
+        await self._forget(removed.gone)
         if removed:
             self._report(removed)
         return removed

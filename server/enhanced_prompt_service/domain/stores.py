@@ -218,7 +218,8 @@ class TurnStore(Protocol):
         Returns the new row (attempt 1, the next conversation_turn), or the row that already has
         this (tenant, user, request_id): the caller tells them apart by turn_id. An existing row
         that failed retryably, or was left running by a process that lost its lease, comes back
-        RUNNING under a new attempt and runner where the hash is the same. Raises Conflict:
+        RUNNING under a new attempt and runner where the hash is the same. A row that runs under
+        this runner has its conversation's `stamp`. Raises Conflict:
         REQUEST_ID_REUSED when the hash differs (metadata turn_id),
         TURN_IN_PROGRESS when the conversation has another running turn (metadata turn_id).
         Raises NotFound (CONVERSATION_NOT_FOUND) for a request of a conversation that was deleted.

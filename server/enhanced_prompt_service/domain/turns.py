@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 
 from .answers import Evidence, PromptResponse, Usage
+from .conversations import ConversationStamp
 from .times import Interval
 
 MAX_ARGUMENTS = 100  # characters of a tool's arguments in a frame (design 3, rule 4)
@@ -102,6 +103,8 @@ class TurnRow:
     response: PromptResponse | None = None  # on completed and cancelled turns
     error: TurnError | None = None
     usage: Usage = Usage()
+    # Where `begin` made the row run: what its conversation held then.
+    stamp: ConversationStamp | None = field(default=None, compare=False)
 
 
 # ---- frames -------------------------------------------------------------------------------------

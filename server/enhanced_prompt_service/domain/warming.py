@@ -152,6 +152,16 @@ class Warmer:
             tuple(_report(name, part, name in before) for name, part in parts.items()),
         )
 
+    def look(self, caller: Caller) -> Warmth:
+        """What is ready now; warms nothing."""
+        known = {name: self._known.get((caller.tenant, name)) for name in self._parts}
+        parts = {name: _Part() if part is None else part for name, part in known.items()}
+        status = _status(parts.values())
+        if any(part is None for part in known.values()):
+            status = WarmStatus.INITIALIZING  # nobody has begun to warm it
+        reports = tuple(_report(name, part, _done(part)) for name, part in parts.items())
+        return Warmth(self._agent_id, status, 0.0, reports)
+
     async def _warm(self, part: _Part, name: str, warm: Callable[[], Awaitable[str]]) -> None:
         began = self._monotonic()
         part.failed = False

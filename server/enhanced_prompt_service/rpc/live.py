@@ -34,6 +34,11 @@ class LiveCalls:
         """How many calls are under way."""
         return len(self._tasks)
 
+    @property
+    def closing(self) -> bool:
+        """Whether new calls are refused."""
+        return self._closing
+
     def enter(self, call: Call) -> asyncio.Task[Any] | None:
         """Count a call in; returns what `leave` wants."""
         if call.method.startswith(UNCOUNTED):

@@ -21,9 +21,11 @@ import enhanced_prompt.v1
 from .guard import Guard
 from .health import Health
 from .interceptors import (
+    CallEnded,
     DrainingInterceptor,
     IdentityInterceptor,
     LoggingInterceptor,
+    MeteringInterceptor,
     RequestIdInterceptor,
     Resolve,
     default_caller,
@@ -99,7 +101,7 @@ class RpcServer:
 
     `servicers` go by the short names of their services; RPCs that nobody serves answer
     UNIMPLEMENTED with a reason. `new_id` makes request ids, `new_incident` ids of incidents.
-    `replica` names this server in the metadata of its answers.
+    `replica` names this server in the metadata of its answers. `call_ended` hears of every call.
     `interceptors` come inside of request id, log lines and identity. A `resolve` other than
     `default_caller` is an identity, and lifts the limit to loopback.
     """
@@ -114,6 +116,7 @@ class RpcServer:
         new_incident: Callable[[], str],
         monotonic: Callable[[], float],
         replica: str = "",
+        call_ended: CallEnded | None = None,
         resolve: Resolve = default_caller,
         interceptors: Sequence[AsyncServerInterceptor] = (),
     ) -> None:
@@ -140,6 +143,7 @@ class RpcServer:
         self._interceptors: tuple[AsyncServerInterceptor, ...] = (
             RequestIdInterceptor(new_id, replica),
             LoggingInterceptor(log),
+            *(() if call_ended is None else (MeteringInterceptor(call_ended),)),
             DrainingInterceptor(self.live),
             IdentityInterceptor(resolve),
             *interceptors,

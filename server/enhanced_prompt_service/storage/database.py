@@ -24,6 +24,7 @@ from .session import Prepared, Session
 
 T = TypeVar("T")
 Work = Callable[[Session], T]
+Noted = Callable[[bool], None]
 
 _ATTEMPTS = 5
 
@@ -51,15 +52,19 @@ class Backend(Protocol):
 
 
 class Database:
-    """Transactions on SQLite or PostgreSQL. Raises `Unavailable` whenever it is away."""
+    """Transactions on SQLite or PostgreSQL. Raises `Unavailable` whenever it is away.
 
-    def __init__(self, backend: Backend) -> None:
+    `noted` hears after each transaction whether the database was there.
+    """
+
+    def __init__(self, backend: Backend, noted: Noted = lambda up: None) -> None:
         self._backend = backend
+        self._noted = noted
         self._closed = False
         self._prepared = Prepared()
 
     @classmethod
-    async def open(cls, url: str) -> Database:
+    async def open(cls, url: str, noted: Noted = lambda up: None) -> Database:
         """Open `sqlite:///path`, `sqlite+aiosqlite:///path` or `postgresql://…`, and look at it.
 
         A SQLite file and its folder are made where they are missing. Raises ValueError for other
@@ -76,7 +81,7 @@ class Database:
             backend = PostgresBackend(url)
         else:
             raise ValueError("the database's address begins with sqlite: or postgresql:")
-        database = cls(backend)
+        database = cls(backend, noted)
         try:
             await database.ping()
         except BaseException:
@@ -114,9 +119,9 @@ class Database:
         for attempt in range(_ATTEMPTS):
             try:
                 self._check_open()
-                return await self._backend.read(self._within(work))
+                found = await self._backend.read(self._within(work))
             except Exception as error:
-                failure = classify(error)
+                failure = self._classified(error)
                 if failure is Failure.BUG:
                     raise
                 # A pooled connection that the server closed long ago shows only now.
@@ -124,6 +129,9 @@ class Database:
                 if not again or attempt == _ATTEMPTS - 1:
                     raise unavailable() from error
                 await _pause(attempt)
+            else:
+                self._noted(True)
+                return found
         raise AssertionError
 
     async def write(self, work: Work[T]) -> T:
@@ -141,9 +149,9 @@ class Database:
 
             try:
                 self._check_open()
-                return await self._backend.write(self._within(work), commit_begins)
+                found = await self._backend.write(self._within(work), commit_begins)
             except Exception as error:
-                failure = classify(error)
+                failure = self._classified(error)
                 last = attempt == _ATTEMPTS - 1
                 broken = failure is Failure.BROKEN and attempt == 0 and not committing
                 if failure is Failure.BUG or (last and isinstance(error, IntegrityError)):
@@ -151,7 +159,17 @@ class Database:
                 if last or not (failure is Failure.AGAIN or broken):
                     raise unavailable() from error
                 await _pause(attempt)
+            else:
+                self._noted(True)
+                return found
         raise AssertionError
+
+    def _classified(self, error: Exception) -> Failure:
+        failure = classify(error)
+        lost = failure in (Failure.AWAY, Failure.BROKEN)
+        if lost and not isinstance(error, DatabaseClosed):
+            self._noted(False)
+        return failure
 
     def _within(self, work: Work[T]) -> Callable[[Connection], T]:
         return lambda connection: work(Session(connection, self._prepared))

@@ -22,9 +22,10 @@ from sqlalchemy import (
     select,
 )
 
-from ..domain.conversations import Deleted
+from ..domain.conversations import Deleted, Gone
 from ..domain.errors import NotFound, Reason
 from ..domain.identity import Caller
+from ..domain.turns import TurnState
 from . import dialects, history_index
 from .instants import to_us
 from .session import Session, Statement
@@ -53,21 +54,22 @@ def delete(session: Session, caller: Caller, conversation_id: str, now: datetime
         ).scalar_one_or_none()
         if before is None:
             raise NotFound("conversation", conversation_id, reason=Reason.CONVERSATION_NOT_FOUND)
-        return Deleted(before, ())
-    return Deleted(*_bury(session, caller.tenant, caller.user, name, now))
+        return Deleted(before, Gone(caller, name))
+    gone = _bury(session, caller, name, now)
+    return Deleted(len(gone.turn_ids), gone)
 
 
-def _bury(
-    session: Session, tenant: str, user: str, conversation_id: str, now: datetime
-) -> tuple[int, tuple[str, ...]]:
+def _bury(session: Session, owner: Caller, conversation_id: str, now: datetime) -> Gone:
     """Tombstones first, then everything else; the conversation's row is locked already."""
-    row = turns.c
+    row, tenant, user = turns.c, owner.tenant, owner.user
     of_it: tuple[ColumnElement[bool], ...] = (
         row.tenant == tenant,
         row.user_id == user,
         row.conversation_id == conversation_id,
     )
-    turn_ids = tuple(session.execute(select(row.turn_id).where(*of_it)).scalars())
+    found = session.execute(select(row.turn_id, row.runner, row.state).where(*of_it)).all()
+    turn_ids = tuple(one.turn_id for one in found)
+    running = [one for one in found if one.state == TurnState.RUNNING.value]
     grave = dialects.insert(session, deleted_conversations).values(
         tenant=tenant,
         user_id=user,
@@ -97,7 +99,9 @@ def _bury(
             talk.tenant == tenant, talk.user_id == user, talk.conversation_id == conversation_id
         )
     )
-    return len(turn_ids), turn_ids
+    if not running:
+        return Gone(owner, conversation_id, turn_ids)
+    return Gone(owner, conversation_id, turn_ids, running[0].turn_id, running[0].runner)
 
 
 def _requests(of_it: tuple[ColumnElement[bool], ...], now: datetime) -> Select[*tuple[Any, ...]]:
@@ -146,10 +150,10 @@ def forget_tombstones(session: Session, now: datetime) -> int:
 
 def delete_inactive(
     session: Session, before: datetime, now: datetime, most: int
-) -> tuple[int, tuple[str, ...]]:
+) -> tuple[Gone, ...]:
     """Delete conversations, of anybody, without activity since `before`: at most so many.
 
-    One in which a turn runs is left alone. Returns how many, and the ids of their turns.
+    One in which a turn runs is left alone.
     """
     row = conversations.c
     running = (
@@ -169,7 +173,7 @@ def delete_inactive(
         .limit(most)
         .with_for_update(skip_locked=True)
     ).all()
-    turn_ids: list[str] = []
-    for tenant, user, conversation_id in old:
-        turn_ids += _bury(session, tenant, user, conversation_id, now)[1]
-    return len(old), tuple(turn_ids)
+    return tuple(
+        _bury(session, Caller(tenant, user), conversation_id, now)
+        for tenant, user, conversation_id in old
+    )

@@ -16,8 +16,8 @@ from .tables import event_text, events, tenants
 
 def conversations(session: Session, before: datetime, now: datetime, most: int) -> Removed:
     """Conversations without activity since an instant, with all that hangs on them."""
-    count, turn_ids = deletion.delete_inactive(session, before, now, most)
-    return Removed(conversations=count, turn_ids=turn_ids, more=count == most)
+    gone = deletion.delete_inactive(session, before, now, most)
+    return Removed(conversations=len(gone), gone=gone, more=len(gone) == most)
 
 
 def tombstones(session: Session, now: datetime) -> Removed:

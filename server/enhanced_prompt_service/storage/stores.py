@@ -516,7 +516,7 @@ class SqlRetentionStore:
             conversations=sum(one.conversations for one in rounds),
             events=sum(one.events for one in rounds),
             tombstones=sum(one.tombstones for one in rounds),
-            turn_ids=tuple(turn_id for one in rounds for turn_id in one.turn_ids),
+            gone=tuple(gone for one in rounds for gone in one.gone),
             more=any(one.more for one in rounds),
         )
 

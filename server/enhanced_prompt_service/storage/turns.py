@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import (
 )
 
 from ..domain.answers import PromptResponse, Usage
+from ..domain.conversations import ConversationStamp
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
@@ -64,7 +66,7 @@ def begin(
         if known is not None:
             return _join(session, caller, known, request_hash, runner, now)
         deletion.refuse_deleted(session, caller, request_id, now)
-    number = _next_number(session, caller, conversation_id, query, now)
+    number, stamp = _next_number(session, caller, conversation_id, query, now)
     row = TurnRow(
         turn_id=turn_id,
         tenant=caller.tenant,
@@ -79,6 +81,7 @@ def begin(
         state=TurnState.RUNNING,
         query=query,
         created_at=now,
+        stamp=stamp,
     )
     if not _insert(session, row):
         if not request_id or _known_request(session, caller, request_id, now) is None:
@@ -175,7 +178,20 @@ def _join(
             cancel_us=None,
         )
     )
-    return _get(session, caller, known.turn_id)
+    again = _get(session, caller, known.turn_id)
+    return replace(again, stamp=_stamp(session, again))
+
+
+def _stamp(session: Session, turn: TurnRow) -> ConversationStamp:
+    row = conversations.c
+    found = session.execute(
+        select(row.created_us, row.stored_turns).where(
+            row.tenant == turn.tenant,
+            row.user_id == turn.user,
+            row.conversation_id == turn.conversation_id,
+        )
+    ).one()
+    return ConversationStamp(from_us(found.created_us), found.stored_turns)
 
 
 def _runs_again(session: Session, turn: TurnRow) -> bool:
@@ -222,7 +238,7 @@ def _lock_conversation(session: Session, caller: Caller, turn_id: str) -> None:
 
 def _next_number(
     session: Session, caller: Caller, conversation_id: str, query: str, now: datetime
-) -> int:
+) -> tuple[int, ConversationStamp]:
     """The next number of a conversation, which is made where it is missing; others wait."""
 
     def build() -> Insert:
@@ -239,7 +255,7 @@ def _next_number(
                     ),
                 },
             )
-            .returning(row.last_turn)
+            .returning(row.last_turn, row.created_us, row.stored_turns)
         )
 
     values = {
@@ -252,7 +268,10 @@ def _next_number(
         "last_turn": 1,
         "stored_turns": 0,
     }
-    return session.run("next turn number", build, values | {"now_us": to_us(now)}).scalar_one()
+    last_turn, created_us, stored_turns = session.run(
+        "next turn number", build, values | {"now_us": to_us(now)}
+    ).one()
+    return last_turn, ConversationStamp(from_us(created_us), stored_turns)
 
 
 def _refuse_second(session: Session, caller: Caller, conversation_id: str, now: datetime) -> None:

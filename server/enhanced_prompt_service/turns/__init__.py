@@ -2,6 +2,7 @@
 
 from .context import Agent, Turn, TurnWriter
 from .log import Copier, Cursor, Encode, TakenFrame, TurnLog
+from .memory import HotMemory, MemoryConfig, Past
 from .replicas import Replicas
 from .runner import RunnerParts
 from .service import Attached, StoredCursor, Turns, TurnsConfig
@@ -12,6 +13,9 @@ __all__ = [
     "Copier",
     "Cursor",
     "Encode",
+    "HotMemory",
+    "MemoryConfig",
+    "Past",
     "Replicas",
     "RunnerParts",
     "StoredCursor",

@@ -7,7 +7,7 @@ through the graph's own event stream.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -37,11 +37,16 @@ from .log import TurnLog
 
 
 class TurnWriter:
-    """Writes frames, and remembers what a partial answer would have to say."""
+    """Writes frames, and remembers what a partial answer would have to say.
 
-    def __init__(self, log: TurnLog) -> None:
+    `first_text_at` is when the first text was written, where a clock was given.
+    """
+
+    def __init__(self, log: TurnLog, monotonic: Callable[[], float] | None = None) -> None:
         self._log = log
+        self._monotonic = monotonic
         self._text: list[str] = []
+        self.first_text_at: float | None = None
         self.evidence: tuple[Evidence, ...] = ()
         self.total_matches = 0
         self.interpretation: Interpretation | None = None
@@ -54,6 +59,8 @@ class TurnWriter:
     def text(self, delta: str) -> None:
         """Say more."""
         if delta:
+            if self.first_text_at is None and self._monotonic is not None:
+                self.first_text_at = self._monotonic()
             self._text.append(delta)
             self._log.text(delta)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from enhanced_prompt_service.domain.bus import Bus, Listener, log_channel
-from enhanced_prompt_service.domain.errors import Reason, ServiceError, Unavailable
+from enhanced_prompt_service.domain.errors import NotFound, Reason, ServiceError, Unavailable
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.stores import TurnStore
 from enhanced_prompt_service.domain.turns import (
@@ -77,6 +77,12 @@ class Mirror:
         try:
             async with self._parts.bus.listen(log_channel(self._row.turn_id)) as listener:
                 await self._follow(listener)
+        except NotFound:
+            self.log.abandon(
+                TurnError(
+                    Reason.CONVERSATION_NOT_FOUND, "the conversation was deleted", retryable=False
+                )
+            )
         except ServiceError as error:
             self.log.abandon(TurnError(error.reason, error.message, retryable=True))
 

@@ -26,6 +26,8 @@ async def relay(log: TurnLog, bus: Bus, *, keep_s: float, give_up_s: float) -> N
     stored answer stands for it.
     """
     copier = log.copier()
+    if not bus.up:  # it is known to be away: no reader waits for its time-out
+        log.set_gated(False)
     while entries := await copier.take():
         if not await _deliver(log, copier, bus, entries, give_up_s):
             return

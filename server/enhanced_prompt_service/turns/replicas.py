@@ -9,7 +9,8 @@ next renewal: slower, but also when the bus is away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.stores import TurnStore
 from enhanced_prompt_service.domain.turns import TurnRow
 
+from .leftovers import Leftovers
 from .log import Encode, TurnLog
 from .mirror import Decode, Mirror, MirrorParts, watched_key
 from .relay import relay
@@ -33,6 +35,8 @@ LOST_S = 10.0
 """So long after its process lost its lease a turn is closed, for whoever does not ask it again."""
 LETTER_S = 60.0
 """How long a letter to a runner waits for it."""
+_DELETED = "deleted:"
+"""Begins a letter about a turn that was deleted; one without it asks to cancel the turn."""
 GIVE_UP_S = 5.0
 """How long an ended turn's last frames are still offered to a bus that is away."""
 
@@ -55,6 +59,7 @@ class Replicas:
         decode: Decode,
         keep_s: float,
         now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus = bus
         self._turns = turns
@@ -63,6 +68,7 @@ class Replicas:
         self._keep_s = keep_s
         self._now = now
         self._renewals = 0
+        self._leftovers = Leftovers(bus, monotonic)
         self._mirrors: dict[tuple[str, int], Mirror] = {}
 
     # ---- this process's turns -------------------------------------------------------------------
@@ -93,13 +99,18 @@ class Replicas:
         """Hear when somebody writes to this process."""
         return self._bus.listen(self._process)
 
-    async def stops(self, letters: Listener) -> list[str]:
-        """Wait up to a second, renew the lease, and say which of our turns somebody wants stopped.
+    async def stops(self, letters: Listener) -> list[tuple[str, bool]]:
+        """Wait up to a second, renew the lease, and say which of our turns somebody wants stopped,
+        and whether because it was deleted.
 
-        Raises nothing that passes by itself: a database that is away is tried again.
+        Raises nothing that passes by itself: a database that is away is tried again. A bus that
+        does not answer must not keep the lease from being renewed.
         """
         await letters.wait(RENEW_S)
-        return [*(await self._collect()), *(await self._renew())]
+        written, noted = await asyncio.gather(self._collect(), self._renew())
+        await self._leftovers.sweep()
+        wishes = [(one.removeprefix(_DELETED), one.startswith(_DELETED)) for one in written]
+        return [*wishes, *((one, False) for one in noted)]
 
     async def _collect(self) -> list[str]:
         try:
@@ -164,3 +175,14 @@ class Replicas:
             await self._bus.post(process_of(row.runner), row.turn_id, LETTER_S)
         except Unavailable:
             return  # the runner reads SQL with its next renewal
+
+    async def say_deleted(self, turn_id: str, runner: str) -> None:
+        """Tell the replica that runs a turn that its conversation is gone."""
+        try:
+            await self._bus.post(process_of(runner), f"{_DELETED}{turn_id}", LETTER_S)
+        except Unavailable:
+            return  # the runner finds no row to store its answer in
+
+    async def drop(self, keys: Sequence[str], turn_ids: Sequence[str]) -> None:
+        """Delete values and turn logs in the bus, now or when it is back. Raises nothing."""
+        await self._leftovers.drop(keys, turn_ids)

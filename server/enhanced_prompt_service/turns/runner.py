@@ -45,6 +45,7 @@ from enhanced_prompt_service.domain.turns import (
 
 from .context import Agent, Turn, TurnWriter
 from .log import TurnLog
+from .memory import HotMemory, Past, stored
 
 _log = structlog.get_logger("eps.turns")
 
@@ -60,7 +61,11 @@ class Stop(Enum):
 @dataclass(frozen=True, slots=True)
 class RunnerParts:
     """What every attempt needs. `history_turns` is how many earlier turns an agent sees; `models`
-    are those that a request may choose, empty where the agent looks at that itself."""
+    are those that a request may choose, empty where the agent looks at that itself.
+
+    `ended` hears of each attempt that closed: how, and how many seconds after it began its first
+    text came, None where none did.
+    """
 
     agent: Agent
     turns: TurnStore
@@ -71,6 +76,8 @@ class RunnerParts:
     timeout_s: float
     history_turns: int
     models: tuple[str, ...] = ()
+    memory: HotMemory | None = None
+    ended: Callable[[TurnState, float | None], None] = lambda state, first_text_s: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +100,15 @@ class Attempt:
         self._row = row
         self._request = request
         self._log = log
-        self._writer = TurnWriter(log)
+        self._writer = TurnWriter(log, parts.monotonic)
         self._turn: Turn | None = None
         self._started = parts.monotonic()
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._unstored: _Ending | None = None
+        self._past: Past | None = None
+        self._answered: tuple[TurnState, PromptResponse] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -114,6 +123,11 @@ class Attempt:
                 self._request.model or self._parts.agent.model,
             )
         )
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it was stopped because its conversation is gone."""
+        return self._stop is Stop.DELETED
 
     def stop(self, why: Stop) -> None:
         """Stop the agent at once; the attempt then closes itself. Idempotent.
@@ -156,14 +170,7 @@ class Attempt:
 
     async def _answer(self) -> Answer:
         parts, request, row = self._parts, self._request, self._row
-        # A conversation's first turn has nothing to look back on: no query for it.
-        history = (
-            await parts.conversations.recent_turns(
-                self._caller, row.conversation_id, parts.history_turns
-            )
-            if row.conversation_turn > 1
-            else []
-        )
+        self._past = await self._look_back()
         self._turn = Turn(
             caller=self._caller,
             turn_id=row.turn_id,
@@ -171,11 +178,47 @@ class Attempt:
             conversation_id=row.conversation_id,
             conversation_turn=row.conversation_turn,
             request=request,
-            history=history,
+            history=self._past.turns,
             now=request.as_of or parts.site_clock.now(),
             writer=self._writer,
         )
         return await parts.agent.answer(self._turn)
+
+    async def _look_back(self) -> Past:
+        """The answers before this one: out of hot memory where it has them, else out of SQL."""
+        parts, row, past = self._parts, self._row, None
+        # A conversation without answers has nothing to look back on: no query for it.
+        nothing = row.conversation_turn <= 1 if row.stamp is None else not row.stamp.stored_turns
+        if nothing or not parts.history_turns:
+            return Past()
+        if parts.memory is not None and row.stamp is not None:
+            past = await parts.memory.recall(
+                self._caller, row.conversation_id, row.stamp, parts.history_turns
+            )
+        if past is None:
+            found = await parts.conversations.recent_turns(
+                self._caller, row.conversation_id, parts.history_turns
+            )
+            past = Past(tuple(found))
+        return past
+
+    async def remember(self) -> None:
+        """Keep what the conversation's next turn looks back on. After the end; raises nothing."""
+        parts, row = self._parts, self._row
+        memory, stamp, past, answered = parts.memory, row.stamp, self._past, self._answered
+        if memory is None or stamp is None or past is None or answered is None:
+            return
+        if not parts.history_turns:
+            return
+        state, response = answered
+        await memory.remember(
+            self._caller,
+            row.conversation_id,
+            stored(stamp),
+            past,
+            response if state is TurnState.COMPLETED else None,  # cancelled ones are not shown
+            parts.history_turns,
+        )
 
     @property
     def _usage(self) -> Usage:
@@ -210,6 +253,7 @@ class Attempt:
 
     async def _close(self, state: TurnState, response: PromptResponse) -> None:
         if await self._stored(state, response=response):
+            self._answered = (state, response)
             done = state is TurnState.COMPLETED
             self._log.append(Completed(response) if done else Cancelled(response))
 
@@ -240,7 +284,10 @@ class Attempt:
             self._log.abandon(
                 TurnError(Reason.RUNNER_LOST, "another runner took this turn over", retryable=True)
             )
-        return won
+            return False
+        first = self._writer.first_text_at
+        self._parts.ended(state, None if first is None else first - self._started)
+        return True
 
     async def _finish(self, ending: _Ending) -> bool:
         return await self._parts.turns.finish(

@@ -22,6 +22,7 @@ from typing import Self
 
 import structlog
 
+from enhanced_prompt_service.domain.conversations import Gone
 from enhanced_prompt_service.domain.errors import (
     OutOfRange,
     Reason,
@@ -45,6 +46,7 @@ from enhanced_prompt_service.domain.turns import (
 )
 
 from .log import Cursor, Encode, TakenFrame, TurnLog
+from .memory import memory_key
 from .mirror import Mirror
 from .replicas import Replicas
 from .runner import Attempt, RunnerParts, Stop
@@ -147,10 +149,10 @@ class Turns:
         """Keep the lease, and stop what others ask to stop, until this process leaves."""
         async with replicas.letters() as letters:
             while self._tasks is not None:
-                for turn_id in await replicas.stops(letters):
+                for turn_id, deleted in await replicas.stops(letters):
                     running = self._running.get(turn_id)
                     if running is not None:
-                        running.attempt.stop(Stop.CANCEL)
+                        running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
 
     async def __aexit__(
         self,
@@ -265,7 +267,9 @@ class Turns:
         self._running[row.turn_id] = running
         self._tasks.create_task(self._own(row.turn_id, running), name=row.turn_id)
         if self._replicas is not None:
-            self._tasks.create_task(self._replicas.relay(log), name=f"relay {row.turn_id}")
+            self._tasks.create_task(
+                self._relay(self._replicas, attempt, log), name=f"relay {row.turn_id}"
+            )
         if self._draining:  # begun while the row was written: its reader gets the closing frame
             attempt.stop(Stop.DRAIN)
         cancels = request.on_disconnect is OnDisconnect.CANCEL
@@ -285,6 +289,7 @@ class Turns:
                 self._idle.set()
         if running.attempt.unstored:
             await self._store_later(running)
+        await running.attempt.remember()
 
     async def _store_later(self, running: _Running) -> None:
         """Close a row whose closing transaction failed, as soon as the database takes it.
@@ -306,6 +311,12 @@ class Turns:
             if self._shelf.find(running.log.turn_id) is running.log:
                 self._shelf.drop(running.log.turn_id)  # the stored answer stands for it
             return
+
+    async def _relay(self, replicas: Replicas, attempt: Attempt, log: TurnLog) -> None:
+        await replicas.relay(log)
+        if attempt.deleted:  # only now: the relay may have added frames after the deletion
+            self._shelf.drop(log.turn_id)
+            await replicas.drop((), (log.turn_id,))
 
     async def _join(self, caller: Caller, row: TurnRow, *, after_sequence: int = 0) -> Attached:
         log = self._shelf.find(row.turn_id)
@@ -416,18 +427,26 @@ class Turns:
             raise _runs_elsewhere(row)
         return await self._parts.turns.get_turn(caller, turn_id)
 
-    async def forget(self, turn_ids: Iterable[str]) -> None:
-        """Stop these turns without storing anything, and drop their logs: they were deleted.
+    async def forget(self, gone: Iterable[Gone]) -> None:
+        """Forget conversations that were deleted: their logs, here and in the bus, and what hot
+        memory has of them. Turns that still run are stopped and store nothing, here or elsewhere.
 
-        Readers of one that runs here get CONVERSATION_NOT_FOUND. One that runs elsewhere stores
-        nothing either, and ends by itself.
+        Readers of such a turn get CONVERSATION_NOT_FOUND.
         """
-        for turn_id in turn_ids:
-            running = self._running.get(turn_id)
-            if running is not None:
-                running.attempt.stop(Stop.DELETED)
-                await running.ended.wait()
-            self._shelf.drop(turn_id)
+        for one in gone:
+            for turn_id in one.turn_ids:
+                running = self._running.get(turn_id)
+                if running is not None:
+                    running.attempt.stop(Stop.DELETED)
+                    await running.ended.wait()
+                self._shelf.drop(turn_id)
+            key = memory_key(one.owner, one.conversation_id)
+            if self._replicas is not None:
+                if one.running and one.running not in self._running:
+                    await self._replicas.say_deleted(one.running, one.runner)
+                await self._replicas.drop((key,), one.turn_ids)
+            elif self._parts.memory is not None:
+                await self._parts.memory.forget(key)
 
     async def _cancel_elsewhere(self, replicas: Replicas, caller: Caller, row: TurnRow) -> None:
         """Ask its runner, and wait a while for the turn's end."""

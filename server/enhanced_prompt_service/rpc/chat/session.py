@@ -118,6 +118,11 @@ class Chat:
         self._conversation_id = ""
         self._failure: Exception | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many of its prompts wait for their turn."""
+        return self._prompts.waiting
+
     async def run(self, requests: AsyncIterator[pb.ChatRequest]) -> None:
         """Chat until the client is done. Raises what ends the call with another status than OK."""
         self._call.noted["session_id"] = self._session_id

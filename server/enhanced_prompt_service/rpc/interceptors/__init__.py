@@ -5,13 +5,16 @@ from ._base import CallInterceptor
 from .draining import DrainingInterceptor
 from .identity import IdentityInterceptor, Resolve, default_caller
 from .logging import LoggingInterceptor
+from .metering import CallEnded, MeteringInterceptor
 from .request_id import RequestIdInterceptor
 
 __all__ = [
+    "CallEnded",
     "CallInterceptor",
     "DrainingInterceptor",
     "IdentityInterceptor",
     "LoggingInterceptor",
+    "MeteringInterceptor",
     "RequestIdInterceptor",
     "Resolve",
     "default_caller",

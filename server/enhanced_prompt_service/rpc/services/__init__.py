@@ -6,7 +6,8 @@ descriptor. What it needs is given to its constructor as protocols of the domain
 
 from .events import EventService
 from .history import HistoryService
+from .metrics import MetricsService
 from .prompt import PromptService
 from .sites import SiteService
 
-__all__ = ["EventService", "HistoryService", "PromptService", "SiteService"]
+__all__ = ["EventService", "HistoryService", "MetricsService", "PromptService", "SiteService"]

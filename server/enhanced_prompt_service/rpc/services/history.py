@@ -15,6 +15,7 @@ from ...domain.answers import ResponseType
 from ...domain.conversations import (
     ConversationSummary,
     ExportFilter,
+    Gone,
     MessageSearch,
     ResponseFilter,
     Role,
@@ -49,9 +50,9 @@ WROTE: dict[int, Role | None] = {0: None} | {number: role for role, number in RO
 class HistoryService:
     """What the caller asked and was told. `now` is real time.
 
-    `forget` stops turns that were deleted and drops their logs. `may_audit` says who may read what
-    other users of the tenant asked. A stream that was idle for `heartbeat_s` seconds gets a
-    heartbeat. `time_zone` is the tenant's IANA zone.
+    `forget` stops what still runs in deleted conversations and drops what is left of them.
+    `may_audit` says who may read what other users of the tenant asked. A stream that was idle for
+    `heartbeat_s` seconds gets a heartbeat. `time_zone` is the tenant's IANA zone.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class HistoryService:
         conversations: ConversationStore,
         *,
         now: Callable[[], datetime],
-        forget: Callable[[Sequence[str]], Awaitable[None]],
+        forget: Callable[[Sequence[Gone]], Awaitable[None]],
         may_audit: Callable[[Caller], bool] = lambda _: False,
         heartbeat_s: float = 15.0,
         time_zone: str = "UTC",
@@ -207,7 +208,7 @@ class HistoryService:
         deleted = await self._conversations.delete_conversation(
             call.caller, request.conversation_id, self._now()
         )
-        await self._forget(deleted.turn_ids)
+        await self._forget((deleted.gone,))
         return pb.DeleteConversationResponse(deleted_turns=deleted.turns)
 
     async def ExportConversations(  # noqa: N802

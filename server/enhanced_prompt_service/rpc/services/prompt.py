@@ -84,6 +84,12 @@ class PromptService:
         self._chat = chat or ChatOptions()
         self._leaving = leaving or LeavingOptions()
         self._new_id = new_id
+        self._chats: set[Chat] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many prompts wait in all chats."""
+        return sum(chat.waiting for chat in self._chats)
 
     async def Ask(self, request: pb.AskRequest, call: Call) -> None:  # noqa: N802
         """Stream a turn. The reader leaves with this call, however it ends (rule 16)."""
@@ -113,7 +119,11 @@ class PromptService:
             heartbeat_s=self._heartbeat_s,
             leaving=self._leaving,
         )
-        await chat.run(requests)
+        self._chats.add(chat)
+        try:
+            await chat.run(requests)
+        finally:
+            self._chats.discard(chat)
 
     async def WatchTurn(self, request: pb.WatchTurnRequest, call: Call) -> None:  # noqa: N802
         """Stream a turn, running or ended, from a place in its log."""
