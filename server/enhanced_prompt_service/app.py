@@ -56,6 +56,7 @@ from .rpc.services.history import HistoryService
 from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
+from .rpc.services.usage import UsageReports
 from .storage import Database, Stores, codec, open_stores
 from .turns import (
     Agent,
@@ -492,7 +493,10 @@ def _server(
     )
     servicers = {
         "PromptService": prompts,
-        "MetricsService": MetricsService(health),
+        "MetricsService": MetricsService(
+            health,
+            UsageReports(stores.usage, now=real_clock.now, time_zone=settings.time_zone),
+        ),
         "HistoryService": HistoryService(
             stores.conversations,
             now=real_clock.now,

@@ -1,4 +1,4 @@
-"""MetricsService: how the service is doing. So far, its health."""
+"""MetricsService: how the service is doing. So far, its health, and what models used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from enhanced_prompt.v1 import metrics_service_pb2 as pb
 from ...domain.health import Health, ReportsHealth, SystemHealth
 from ..call import Call
 from ..convert.times import timestamp
+from .usage import UsageReports
 
 _STATUSES = {
     Health.HEALTHY: pb.HEALTH_STATUS_HEALTHY,
@@ -24,10 +25,11 @@ _CIRCUITS = {
 
 
 class MetricsService:
-    """GetSystemHealth. What else the contract has answers UNIMPLEMENTED."""
+    """GetSystemHealth and GetUsage. What else the contract has answers UNIMPLEMENTED."""
 
-    def __init__(self, health: ReportsHealth) -> None:
+    def __init__(self, health: ReportsHealth, usage: UsageReports) -> None:
         self._health = health
+        self._usage = usage
 
     async def GetSystemHealth(  # noqa: N802
         self, request: pb.GetSystemHealthRequest, call: Call
@@ -37,6 +39,10 @@ class MetricsService:
         return pb.GetSystemHealthResponse(
             health=system_health_message(await self._health.system_health())
         )
+
+    async def GetUsage(self, request: pb.GetUsageRequest, call: Call) -> pb.GetUsageResponse:  # noqa: N802
+        """Tokens and cost by user, model and day."""
+        return await self._usage.get_usage(request, call.caller)
 
 
 def system_health_message(found: SystemHealth) -> pb.SystemHealth:
