@@ -47,7 +47,7 @@ from .models import (
     Reply,
     ToolCall,
 )
-from .tools import Toolbox, ToolOutcome
+from .tools import Looked, Toolbox, ToolOutcome
 from .tools.running import unavailable
 from .tools.schemas import definitions
 
@@ -240,17 +240,18 @@ class ModelAgent:
             running = [
                 tasks.create_task(self._call(turn, trail, at, one)) for at, one in enumerate(calls)
             ]
-        outcomes = [one.result() for one in running]
         trail.messages.append(trail.last.message)
-        trail.messages += [
-            ToolMessage(
-                outcome.content,
-                tool_call_id=call.call_id,
-                name=call.name,
-                status="success" if outcome.ok else "error",
+        for call, task in zip(calls, running, strict=True):
+            found = task.result()
+            looked = isinstance(found, Looked)
+            trail.messages.append(
+                ToolMessage(
+                    trail.toolbox.take(found) if looked else found.content,
+                    tool_call_id=call.call_id,
+                    name=call.name,
+                    status="success" if looked or found.ok else "error",
+                )
             )
-            for call, outcome in zip(calls, outcomes, strict=True)
-        ]
         main = trail.toolbox.main
         if main is not None:
             turn.writer.interpretation = main.query.interpretation
@@ -258,18 +259,22 @@ class ModelAgent:
                 turn.writer.evidence_found(trail.toolbox.evidence, main.findings.total_matches)
         return {"trail": trail}
 
-    async def _call(self, turn: Turn, trail: _Trail, at: int, call: ToolCall) -> ToolOutcome:
+    async def _call(
+        self, turn: Turn, trail: _Trail, at: int, call: ToolCall
+    ) -> Looked | ToolOutcome:
         call_id = f"{turn.turn_id}-{trail.steps}-{at + 1}"
         turn.writer.tool_started(call.name, call_id, _shown(call))
+        found: Looked | ToolOutcome
         if at >= MOST_CALLS:
-            outcome = ToolOutcome("Error. Too many calls at once.", "too many calls", ok=False)
+            found = ToolOutcome("Error. Too many calls at once.", "too many calls", ok=False)
         else:
             try:
-                outcome = await trail.toolbox.call(call.name, call.arguments)
+                found = await trail.toolbox.look(call.name, call.arguments)
             except ServiceError as error:
-                outcome = unavailable(error)
-        turn.writer.tool_finished(call.name, call_id, outcome.line, ok=outcome.ok)
-        return outcome
+                found = unavailable(error)
+        ok = isinstance(found, Looked) or found.ok
+        turn.writer.tool_finished(call.name, call_id, found.line, ok=ok)
+        return found
 
     async def _check(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
         assert "trail" in state
