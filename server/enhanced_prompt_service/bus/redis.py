@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 _log = structlog.get_logger("eps.bus")
 
+_BROKEN = (RedisError, OSError, TimeoutError, RuntimeError, AttributeError)
+"""What using a lost connection raises. Redis's client looks at its transport without asking whether
+another task has just closed it: that is an AttributeError, or with uvloop a RuntimeError."""
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
 
@@ -225,7 +228,7 @@ class RedisBus:
     async def _do(self, command: Awaitable[T]) -> T:
         try:
             result = await command
-        except (RedisError, OSError, TimeoutError) as error:
+        except _BROKEN as error:
             raise self._away() from error
         self._set_up(up=True)
         return result
@@ -242,7 +245,7 @@ class RedisBus:
     async def _quietly(self, command: Awaitable[Any]) -> None:
         try:
             await command
-        except (RedisError, OSError, TimeoutError, Unavailable):
+        except (*_BROKEN, Unavailable):
             self._set_up(up=False)
 
     async def _listen(self) -> None:
@@ -259,7 +262,7 @@ class RedisBus:
                 name = message["channel"].decode()[len(self._prefix) + 1 :]
                 if message["type"] in ("message", "subscribe"):
                     self._hub.wake(name)
-            except (RedisError, OSError, TimeoutError):
+            except _BROKEN:
                 self._set_up(up=False)
                 await self._subscribe_anew()
 
@@ -279,7 +282,7 @@ class RedisBus:
                     await self._pubsub.subscribe(*channels)
                 else:
                     await self._redis.ping()
-            except (RedisError, OSError, TimeoutError):
+            except _BROKEN:
                 continue
             self._set_up(up=True)
             self._hub.wake_all()
