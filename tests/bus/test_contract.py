@@ -281,3 +281,24 @@ async def test_a_bus_that_does_not_answer_is_away_after_its_timeout(redis: Redis
         finally:
             redis.thaw()
         assert await bus.get("k") == b"v"
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("the handler is closed"), AttributeError("no 'writelines'")],
+)
+async def test_a_channel_can_be_left_while_its_connection_is_being_closed(
+    redis: RedisServer, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis's client says so in its own ways, which would end whoever listens."""
+
+    async def broken(*_: object) -> None:
+        raise error
+
+    async with RedisBus(redis.url, prefix="leave") as bus:
+        async with bus.listen("a"):
+            monkeypatch.setattr(bus._pubsub, "unsubscribe", broken)  # pyright: ignore[reportPrivateUsage]
+        assert not bus.up
+        await bus.put("k", b"v", ttl_s=60)
+        assert bus.up
