@@ -243,7 +243,7 @@ async def test_a_bus_that_is_away_says_so_and_comes_back_without_a_restart() -> 
 @pytest.mark.redis
 async def test_many_who_begin_to_listen_while_the_bus_comes_and_goes_all_hear_it_at_last() -> None:
     with redis_server() as server:
-        async with RedisBus(server.url, timeout_s=0.2) as bus, AsyncExitStack() as stack:
+        async with RedisBus(server.url, timeout_s=5.0) as bus, AsyncExitStack() as stack:
 
             async def join(number: int) -> Listener:
                 return await stack.enter_async_context(bus.listen(f"c{number}"))

@@ -344,6 +344,7 @@ class Chat:
             return
         first = True
         while True:
+            cut: Unavailable | None = None
             with attached:
                 if first:
                     first = False
@@ -365,6 +366,8 @@ class Chat:
                     cut = error
                 finally:
                     self._place = None
+            if cut is None:
+                return
             found = await self._attach_again(attached, cursor.last_sequence, cut)
             if found is None:
                 await self._reject(prompt.message_id, cut)
