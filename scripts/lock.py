@@ -23,8 +23,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "requirements/dev.txt": ("server", "postgres", "llm", "dev"),
-    "requirements/run.txt": ("server", "postgres"),
+    "requirements/dev.txt": ("server", "postgres", "llm", "gateway", "dev"),
+    "requirements/run.txt": ("server", "postgres", "gateway"),
 }
 DIRECT = "enhanced-prompt-service (pyproject.toml)"
 

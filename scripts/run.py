@@ -1,7 +1,8 @@
 """`make run`: set up, start the service with its simulated site, say what to try, stay.
 
-Two processes are started, and ended with this one: `eps serve`, and `eps simulate`, which feeds the
-simulated site's history and then its live events through the contract. Everything that is kept is
+Three processes are started, and ended with this one: `eps serve`; where there is an Envoy, the
+gateway in front of it; and `eps simulate`, which feeds the simulated site's history and then its
+live events through the contract. Everything that is kept is
 in EPS_HOME (default `.eps`): database, logs, pids. A second run goes on with it.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +31,7 @@ TAIL = 15  # lines of a log that are shown when its process has died
 QUESTION = "what happened in camera 3 today?"
 LIVE = "goes on live"  # what `eps simulate` says after the history
 ASK = "enhanced_prompt.v1.PromptService/Ask"
+GATEWAY = "gateway"
 
 
 class Stopped(Exception):
@@ -74,12 +77,17 @@ class Site:
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, *arguments: str) -> Child:
-        """Start `eps NAME *arguments`; it writes to EPS_HOME/logs."""
+        """Start `eps NAME *arguments`."""
+        return self.run(name, str(self.eps), name, *arguments)
+
+    def run(self, name: str, *command: str) -> Child:
+        """Start a command under a name; it writes to EPS_HOME/logs."""
         log = self.home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [str(self.eps), name, *arguments],
+                command,
+                cwd=bootstrap.ROOT if name == GATEWAY else None,
                 env={**os.environ, "EPS_HOME": str(self.home), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -129,9 +137,10 @@ def _serve(site: Site) -> None:
     server = site.start("serve")
     address = _await_address(site.home, server)
     _say(f"Serving at {address} after {time.monotonic() - began:.1f} s")
+    edge = _start_gateway(site)
     simulation = site.start("simulate", "--server", address)
     _await_history(simulation, server)
-    _say(_what_to_try(site, address))
+    _say(_what_to_try(site, address, edge))
     try:
         while True:
             _tell_turns(server)
@@ -179,11 +188,36 @@ def _await_history(simulation: Child, server: Child) -> None:
         time.sleep(POLL_S)
 
 
-def _what_to_try(site: Site, address: str) -> str:
+def _start_gateway(site: Site) -> str | None:
+    """The gateway's address; None where there is no Envoy, which is said."""
+    python = site.eps.with_name("python")
+    if not python.with_name("envoy").exists() and shutil.which("envoy") is None:
+        _say("No gateway: there is no Envoy here (REST and browsers need one; gRPC does not).")
+        return None
+    child = site.run(GATEWAY, str(python), "-m", "gateway", "serve", "--home", str(site.home))
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        for line in child.news():
+            if line.startswith("{"):
+                address = str(json.loads(line)["address"])
+                _say(f"Gateway at http://{address}")
+                return address
+        if not child.alive:
+            raise child.died()
+        time.sleep(POLL_S)
+    raise SystemExit(f"The gateway is not ready after {START_S:.0f} s; see {child.log}")
+
+
+def _what_to_try(site: Site, address: str, edge: str | None) -> str:
     """Lines to copy into another terminal of this folder."""
     eps = shlex.quote(_short(site.eps))
     named = "" if address.endswith(":50051") else f" --server {address}"
     body = json.dumps({"query": QUESTION})
+    rest = f"""
+or with curl, as REST and Server-Sent Events:
+
+    curl -N http://{edge}/v1/ask -d '{body}'
+"""
     return f"""
 Ask, in another terminal:
 
@@ -192,7 +226,7 @@ Ask, in another terminal:
 or with grpcurl:
 
     grpcurl -plaintext -d '{body}' {address} {ASK}
-
+{rest if edge else ""}
 Data and logs are in {_short(site.home)}. Ctrl-C ends everything.
 """
 

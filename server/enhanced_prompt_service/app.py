@@ -14,7 +14,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,7 @@ from .agent.models import (
 )
 from .bus.memory import MemoryBus
 from .config import Settings
+from .domain.answers import ModelUsage
 from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.dependencies import Dependencies
@@ -56,7 +57,10 @@ from .rpc.services.history import HistoryService
 from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
+from .rpc.services.templates import TemplateService
 from .rpc.services.usage import UsageReports
+from .rpc.templates import Templates
+from .rpc.toolbox import Toolbox
 from .storage import Database, Stores, codec, open_stores
 from .turns import (
     Agent,
@@ -113,8 +117,10 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     # LangGraph takes half a second to import: only where an agent is really wanted.
     from .agent.graph import GroundedAgent
     from .agent.grounded import GroundedEngine
+    from .agent.prompts import SuggestingAgent
 
-    return GroundedAgent(GroundedEngine(stores.events, stores.catalogue, settings.time_zone))
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
 
 
 def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> WarmAgent:
@@ -123,14 +129,17 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
         return grounded_agent(stores, settings)
     from .agent.grounded import GroundedEngine
     from .agent.modelled import ModelAgent, ModelBudget
+    from .agent.prompts import SuggestingAgent
 
-    return ModelAgent(
-        GroundedEngine(stores.events, stores.catalogue, settings.time_zone),
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    agent = ModelAgent(
+        engine,
         chain,
         settings.time_zone,
         budget=ModelBudget(settings.model_steps, settings.model_tokens, settings.model_seconds),
         monotonic=time.monotonic,
     )
+    return SuggestingAgent(agent, engine, stores.templates)
 
 
 def model_chain(settings: Settings) -> ModelChain:
@@ -206,6 +215,7 @@ async def create_app(
             )
         )
         warmer = await stack.enter_async_context(_warmer(stores, agent, chain))
+        toolbox, templates = _prompt_tools(settings, stores, agent, chain, real_clock, site_clock)
         health = ServiceHealth(
             replica,
             parts,
@@ -227,6 +237,8 @@ async def create_app(
             site_clock,
             health,
             recorder,
+            toolbox,
+            templates,
         )
         await stack.enter_async_context(health.watching())
         metrics_port = None
@@ -330,8 +342,8 @@ def _turns(
         monotonic=time.monotonic,
         timeout_s=settings.turn_timeout_s,
         history_turns=settings.history_turns,
-        models=models,
         memory=memory,
+        models=models,
     )
     if recorder is not None:
         parts = replace(parts, ended=recorder.turn_ended)
@@ -364,6 +376,40 @@ def _providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
         )
         for one in states
     ]
+
+
+def _prompt_tools(
+    settings: Settings,
+    stores: Stores,
+    agent: Agent,
+    chain: ModelChain,
+    real_clock: Clock,
+    site_clock: Clock,
+) -> tuple[Toolbox, Templates]:
+    """Tools of prompts, over the agent's own engine where it has one: indexes are kept once."""
+    from .agent.grounded import GroundedEngine
+    from .agent.prompts import EngineDrafter, EnginePrompts, ModelPrompts
+
+    engine = getattr(agent, "engine", None)
+    if not isinstance(engine, GroundedEngine):
+        engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    templates = Templates(
+        stores.templates,
+        stores.catalogue,
+        EngineDrafter(engine, stores.conversations, now=site_clock.now),
+        now=real_clock.now,
+        new_id=_new_id,
+    )
+    tools = EnginePrompts(
+        engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
+    )
+    if chain.links == (GROUNDED,):
+        return Toolbox(tools, templates), templates
+
+    async def record(caller: Caller, calls: Sequence[ModelUsage]) -> None:
+        await stores.usage.record(caller, calls, real_clock.now())
+
+    return Toolbox(ModelPrompts(chain, tools, record), templates), templates
 
 
 @asynccontextmanager
@@ -468,6 +514,8 @@ def _server(
     site_clock: Clock,
     health: ServiceHealth,
     recorder: Recorder | None,
+    toolbox: Toolbox,
+    templates: Templates,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -490,6 +538,7 @@ def _server(
             drain_s=settings.drain_s,
         ),
         new_id=_new_id,
+        toolbox=toolbox,
     )
     servicers = {
         "PromptService": prompts,
@@ -505,6 +554,7 @@ def _server(
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
+        "TemplateService": TemplateService(templates),
     }
     server = RpcServer(
         options,

@@ -145,6 +145,16 @@ class Settings(BaseSettings):
         le=3_155_760_000,
         description="Events that began so long ago are deleted, by the site clock. Empty: never.",
     )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address of the metrics endpoint, for Prometheus."
+    )
+    metrics_port: MetricsPort = Field(
+        9464,
+        ge=0,
+        le=65535,
+        description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
+        "`off` none.",
+    )
     models: Links = Field(
         "grounded",
         description="What answers, tried in order: `grounded` or "
@@ -188,16 +198,6 @@ class Settings(BaseSettings):
         {},
         description="Prices of models, before the built-in ones: JSON, by model, in US dollars for "
         '1 M tokens: `{"openai:glm-4.6": {"input": 0.6, "output": 2.2, "cached": 0.11}}`.',
-    )
-    metrics_host: str = Field(
-        "127.0.0.1", min_length=1, description="Address of the metrics endpoint, for Prometheus."
-    )
-    metrics_port: MetricsPort = Field(
-        9464,
-        ge=0,
-        le=65535,
-        description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
-        "`off` none.",
     )
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."

@@ -143,6 +143,17 @@ class ModelUsage(_Payload):
     currency: str = "USD"
 
 
+class TemplateSuggestion(_Payload):
+    """A template that would serve questions like this one."""
+
+    title: str
+    description: str
+    category: str
+    confidence: Share
+    reasoning: str
+    body: str
+
+
 class PromptResponsePayload(_Payload):
     """One answered question."""
 
@@ -175,6 +186,7 @@ class PromptResponsePayload(_Payload):
     coverage: Coverage | None = None
     citations: list[Citation] = Field(default_factory=list[Citation])
     usage: list[ModelUsage] = Field(default_factory=list[ModelUsage])
+    template_suggestions: list[TemplateSuggestion] = Field(default_factory=list[TemplateSuggestion])
 
 
 class ConversationMessage(_Payload):

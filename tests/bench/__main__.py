@@ -32,7 +32,17 @@ from . import figures
 from .figures import Figure
 from .plan import Plan
 from .processes import ROOT, pin_caller
-from .rows import ingest, questions, starting, streaming, understanding
+from .rows import (
+    cancelling,
+    ingest,
+    questions,
+    resuming,
+    sharing,
+    slow_reader,
+    starting,
+    streaming,
+    understanding,
+)
 
 Measure = Callable[[Plan], Awaitable[list[Figure]]]
 ROWS: dict[str, Measure] = {
@@ -41,6 +51,10 @@ ROWS: dict[str, Measure] = {
     "questions": questions.measure,
     "ingest": ingest.measure,
     "starting": starting.measure,
+    "resume": resuming.measure,
+    "cancel": cancelling.measure,
+    "slow-reader": slow_reader.measure,
+    "workers": sharing.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

@@ -2,11 +2,14 @@
 
 *Instant node*: a node writes 100 tokens to the turn's log itself, as the embedded engine does.
 *Instant model*: a node passes a chat model's tokens on, as an agent with a model does.
+*Flood*: the instant node, but for questions that say "flood", whose answer has no end for a while.
+*Stoppable*: a model that says one token and then nothing, and notes when it is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any, TypedDict
 
 from langchain_core.messages import HumanMessage
@@ -22,7 +25,9 @@ from enhanced_prompt_service.domain.answers import (
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.turns import Turn
 
-from .models import TOKENS, InstantModel
+from .models import TOKENS, HangingModel, InstantModel
+
+BLOCK = "x" * 2048
 
 
 class State(TypedDict, total=False):
@@ -67,6 +72,39 @@ class ModelAgent(NodeAgent):
     def __init__(self, pause_s: float = 0.0) -> None:
         super().__init__()
         self._model = InstantModel(pause_s=pause_s)
+
+    async def _answer(self, state: State, runtime: Runtime[Turn]) -> State:
+        turn = runtime.context
+        async for chunk in self._model.astream([HumanMessage(turn.request.query)]):
+            turn.writer.text(str(chunk.content))
+        return {"answer": _answer(turn)}
+
+
+class FloodAgent(NodeAgent):
+    """The instant node; a question `flood N` gets N blocks of 2 KB, one each 2 ms."""
+
+    model = "flood"
+
+    async def _answer(self, state: State, runtime: Runtime[Turn]) -> State:
+        turn = runtime.context
+        word, _, blocks = turn.request.query.partition(" ")
+        if word != "flood":
+            return await super()._answer(state, runtime)
+        for _ in range(int(blocks)):
+            turn.writer.text(BLOCK)
+            await asyncio.sleep(0.002)
+        return {"answer": _answer(turn)}
+
+
+class StoppableAgent(NodeAgent):
+    """A model that hangs after its first token. EPS_BENCH_NOTES is the file of its notes: the
+    question and time.perf_counter() of each cancellation, a line each."""
+
+    model = "stoppable"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model = HangingModel(notes=os.environ["EPS_BENCH_NOTES"])
 
     async def _answer(self, state: State, runtime: Runtime[Turn]) -> State:
         turn = runtime.context

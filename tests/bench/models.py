@@ -7,6 +7,7 @@ one streams a token each 10 ms.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,3 +47,25 @@ class InstantModel(BaseChatModel):
         for token in TOKENS:
             yield ChatGenerationChunk(message=AIMessageChunk(content=token))
             await asyncio.sleep(self.pause_s)
+
+
+class HangingModel(InstantModel):
+    """Streams one token and hangs; notes its question and the moment when it is cancelled."""
+
+    notes: str
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk(content=TOKENS[0]))
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            at = time.perf_counter()
+            with open(self.notes, "a") as file:  # noqa: ASYNC230 - a line, after the clock stopped
+                file.write(f"{messages[0].content} {at!r}\n")
+            raise

@@ -1,15 +1,17 @@
-"""What every bus promises, held by both: in the process, and on a real Redis."""
+"""What every bus promises, held by both: in the process, and on a real Redis, alone or in a cluster
+(whose commands may touch the keys of one slot only)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from enhanced_prompt_service.bus import MemoryBus, RedisBus
-from enhanced_prompt_service.domain.bus import Bus, LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import Bus, Listener, LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 from tests.support.redis import RedisServer, redis_server
 
@@ -22,12 +24,24 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisServer]:
+    with redis_server(cluster=True) as server:
+        yield server
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis", marks=pytest.mark.redis),
+        pytest.param("cluster", marks=pytest.mark.redis),
+    ]
+)
 async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     if request.param == "memory":
         yield MemoryBus(time.monotonic)
         return
-    server: RedisServer = request.getfixturevalue("redis")
+    server: RedisServer = request.getfixturevalue(request.param)
     async with RedisBus(server.url, prefix=f"test-{request.node.name}") as opened:
         yield opened
 
@@ -56,6 +70,15 @@ async def test_attempts_are_logs_of_their_own(bus: Bus) -> None:
     assert await bus.newest_attempt("t") == 1
     await bus.append("t", 2, entries(1))
     assert await bus.newest_attempt("t") == 2
+    assert await bus.read("t", 1, after=0) == entries(1, 2)
+    assert await bus.read("t", 2, after=0) == entries(1)
+
+
+async def test_a_superseded_attempt_gets_no_more_frames(bus: Bus) -> None:
+    await bus.append("t", 1, entries(1, 2))
+    await bus.append("t", 2, entries(1))
+    with pytest.raises(Superseded):
+        await bus.append("t", 1, entries(2, 3))
     assert await bus.read("t", 1, after=0) == entries(1, 2)
     assert await bus.read("t", 2, after=0) == entries(1)
 
@@ -215,6 +238,34 @@ async def test_a_bus_that_is_away_says_so_and_comes_back_without_a_restart() -> 
                 pass
             await bus.signal("a")
             assert await listener.wait(SOON_S)
+
+
+@pytest.mark.redis
+async def test_many_who_begin_to_listen_while_the_bus_comes_and_goes_all_hear_it_at_last() -> None:
+    with redis_server() as server:
+        async with RedisBus(server.url, timeout_s=0.2) as bus, AsyncExitStack() as stack:
+
+            async def join(number: int) -> Listener:
+                return await stack.enter_async_context(bus.listen(f"c{number}"))
+
+            async def hear(number: int, listener: Listener) -> None:
+                while await listener.wait(0.2):
+                    pass
+                await bus.signal(f"c{number}")
+                assert await listener.wait(SOON_S)
+
+            listeners = [await join(0)]
+            for _ in range(3):
+                server.stop()
+                first = len(listeners)
+                joining = [asyncio.ensure_future(join(first + n)) for n in range(20)]
+                server.start()
+                joining += [asyncio.ensure_future(join(first + 20 + n)) for n in range(20)]
+                listeners += await asyncio.gather(*joining)
+                async with asyncio.timeout(SOON_S):
+                    while not bus.up:
+                        await listeners[0].wait(0.1)
+            await asyncio.gather(*(hear(number, one) for number, one in enumerate(listeners)))
 
 
 @pytest.mark.redis

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 from enhanced_prompt import AsyncClient, Client, EnhancedPromptError, Frame
@@ -52,9 +53,75 @@ class Driver(Protocol):
         """`ask(...).result()`."""
         ...
 
+    def chat(self, **options: Any) -> AbstractAsyncContextManager[Talk]:
+        """A chat, closed at the end of the block."""
+        ...
+
     async def close(self) -> None:
         """Close the client."""
         ...
+
+
+class Talk(Protocol):
+    """A chat of either kind."""
+
+    chat: Any
+
+    async def send(self, query: str, **options: Any) -> Any:
+        """A turn."""
+        ...
+
+    async def read(self, turn: Any) -> Reading:
+        """All frames of a turn."""
+        ...
+
+    async def next(self, turn: Any) -> Frame:
+        """The next frame of a turn."""
+        ...
+
+
+class AsyncTalk:
+    def __init__(self, chat: Any) -> None:
+        self.chat = chat
+
+    async def send(self, query: str, **options: Any) -> Any:
+        return self.chat.send(query, **options)
+
+    async def read(self, turn: Any) -> Reading:
+        reading = Reading(turn)
+        try:
+            async for frame in turn:
+                reading.frames.append(frame)
+        except EnhancedPromptError as error:
+            reading.error = error
+        return reading
+
+    async def next(self, turn: Any) -> Frame:
+        return await anext(aiter(turn))
+
+
+class SyncTalk:
+    def __init__(self, chat: Any) -> None:
+        self.chat = chat
+
+    async def send(self, query: str, **options: Any) -> Any:
+        return await asyncio.to_thread(self.chat.send, query, **options)
+
+    async def read(self, turn: Any) -> Reading:
+        reading = Reading(turn)
+
+        def run() -> None:
+            try:
+                for frame in turn:
+                    reading.frames.append(frame)
+            except EnhancedPromptError as error:
+                reading.error = error
+
+        await asyncio.to_thread(run)
+        return reading
+
+    async def next(self, turn: Any) -> Frame:
+        return await asyncio.to_thread(lambda: next(iter(turn)))
 
 
 class AsyncDriver:
@@ -90,6 +157,11 @@ class AsyncDriver:
 
     async def result(self, query: str, **options: Any) -> Any:
         return await self.client.ask(query, **options).result()
+
+    @asynccontextmanager
+    async def chat(self, **options: Any) -> AsyncGenerator[Talk]:
+        async with self.client.chat(**options) as chat:
+            yield AsyncTalk(chat)
 
     async def close(self) -> None:
         await self.client.close()
@@ -136,6 +208,14 @@ class SyncDriver:
 
     async def result(self, query: str, **options: Any) -> Any:
         return await asyncio.to_thread(self.client.ask(query, **options).result)
+
+    @asynccontextmanager
+    async def chat(self, **options: Any) -> AsyncGenerator[Talk]:
+        chat = self.client.chat(**options)
+        try:
+            yield SyncTalk(chat)
+        finally:
+            await asyncio.to_thread(chat.close)
 
     async def close(self) -> None:
         await asyncio.to_thread(self.client.close)

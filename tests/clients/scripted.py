@@ -36,11 +36,12 @@ TURN_ID = "turn-1"
 
 @dataclass
 class Script:
-    """What the server does for each RPC, and what it was sent. Unary handlers return the answer,
-    Ask's handler writes its messages to the context."""
+    """What the server does for each RPC, what it was sent, and from which connections. Unary
+    handlers return the answer, those of streams write to the context, and Chat's reads from it."""
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     requests: list[Any] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     target: str = ""
 
@@ -55,12 +56,24 @@ class Script:
 
     async def run(self, rpc: str, request: Any, context: Any) -> Any:
         """Record a request and do what the script says. `gone` is set when the client left."""
-        self.requests.append(request)
+        if request is not None:
+            self.requests.append(request)
+        self.peers.append(context.peer())
         try:
             return await self.handlers[rpc](request, context)
         except asyncio.CancelledError:
             self.gone.set()
             raise
+
+
+def _conversing(script: Script) -> Any:
+    """Chat's handler: the script reads and writes by itself."""
+
+    async def chat(self: object, requests: Any, context: Any) -> Any:
+        del self, requests
+        return await script.run("Chat", None, context)
+
+    return chat
 
 
 def _scripted(base: type, script: Script, *rpcs: str) -> Any:
@@ -79,18 +92,17 @@ def _scripted(base: type, script: Script, *rpcs: str) -> Any:
 async def serving(script: Script) -> AsyncGenerator[str, None]:
     """The address of a running server that follows the script."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    prompt_service_pb2_grpc.add_PromptServiceServicer_to_server(
-        _scripted(
-            prompt_service_pb2_grpc.PromptServiceServicer,
-            script,
-            "Ask",
-            "Answer",
-            "WatchTurn",
-            "CancelTurn",
-            "Prewarm",
-        ),
-        server,
+    prompts = _scripted(
+        prompt_service_pb2_grpc.PromptServiceServicer,
+        script,
+        "Ask",
+        "Answer",
+        "WatchTurn",
+        "CancelTurn",
+        "Prewarm",
     )
+    type(prompts).Chat = _conversing(script)
+    prompt_service_pb2_grpc.add_PromptServiceServicer_to_server(prompts, server)
     history_service_pb2_grpc.add_HistoryServiceServicer_to_server(
         _scripted(
             history_service_pb2_grpc.HistoryServiceServicer,

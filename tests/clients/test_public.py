@@ -11,14 +11,20 @@ from google.protobuf import descriptor_pool
 
 import enhanced_prompt
 from enhanced_prompt import (
+    AsyncChat,
+    AsyncChatTurn,
     AsyncClient,
     AsyncTurnStream,
+    Chat,
+    ChatTurn,
     Client,
     Retry,
     TurnStream,
     _methods,
 )
 from enhanced_prompt._methods import Method
+from enhanced_prompt._prompts import AsyncPromptCalls, PromptCalls
+from enhanced_prompt._templates import AsyncTemplateCalls, TemplateCalls
 
 BLOCKED_IMPORT = """
 import sys
@@ -74,7 +80,15 @@ def public(cls: type) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("asynchronous", "blocking"), [(AsyncClient, Client), (AsyncTurnStream, TurnStream)]
+    ("asynchronous", "blocking"),
+    [
+        (AsyncClient, Client),
+        (AsyncTurnStream, TurnStream),
+        (AsyncChat, Chat),
+        (AsyncChatTurn, ChatTurn),
+        (AsyncTemplateCalls, TemplateCalls),
+        (AsyncPromptCalls, PromptCalls),
+    ],
 )
 def test_both_clients_have_the_same_methods_with_the_same_arguments(
     asynchronous: type, blocking: type

@@ -243,6 +243,51 @@ async def test_a_stored_answer_stands_for_the_frames_that_are_gone(
     assert pieces == ["Two ", "people."]
 
 
+@pytest.mark.parametrize("reason", ["BUS_UNAVAILABLE", "STORAGE_UNAVAILABLE"])
+async def test_a_turn_that_cannot_be_reached_for_a_while_is_attached_to_again(
+    driver: Driver, script: Script, reason: str
+) -> None:
+    """The frame that says so is no part of the turn: it has no sequence."""
+    why = status(grpc.StatusCode.UNAVAILABLE, reason)
+    away = frame(0, previous=2, failed=TurnFailed(status=why, retryable=True))
+
+    @script.on("Ask")
+    async def ask(_: Any, context: Any) -> None:
+        await write(context, *WHOLE[:2], away)
+        await abort(context, why)
+
+    @script.on("WatchTurn")
+    async def watch(request: WatchTurnRequest, context: Any) -> None:
+        if len(script.requests) == 2:
+            await write(context, *watched([away]))
+            await abort(context, why)
+        await write(context, *watched(WHOLE[request.after_sequence :]))
+
+    reading = await driver.read("who?")
+
+    assert reading.error is None
+    assert reading.kinds == KINDS
+    assert len(script.requests) == 3
+
+
+async def test_a_turn_that_stays_out_of_reach_is_given_up(driver: Driver, script: Script) -> None:
+    why = status(grpc.StatusCode.UNAVAILABLE, "BUS_UNAVAILABLE")
+    away = frame(0, previous=2, failed=TurnFailed(status=why, retryable=True))
+
+    @script.on("Ask")
+    async def ask(_: Any, context: Any) -> None:
+        await write(context, *WHOLE[:2])
+
+    @script.on("WatchTurn")
+    async def watch(_: WatchTurnRequest, context: Any) -> None:
+        await write(context, *watched([away]))
+        await abort(context, why)
+
+    reading = await driver.read("who?")
+
+    assert isinstance(reading.error, StreamCut)
+
+
 @pytest.mark.parametrize("reason", ["RUNNER_LOST", "DRAINING"])
 async def test_a_turn_whose_process_went_away_runs_again_unseen(
     driver: Driver, script: Script, reason: str

@@ -11,12 +11,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from tests.support.binaries import ROOT
 from tests.support.postgres import free_port
 from tests.support.running import RunningSite, running_site
+
+NAMES = ("serve", "gateway", "simulate")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,17 @@ def test_the_line_that_it_prints_to_try_works(site: RunningSite) -> None:
     asked = subprocess.run(shlex.split(ask), cwd=ROOT, capture_output=True, text=True, check=False)
     assert asked.returncode == 0, asked.stderr
     assert "Loading Dock" in asked.stdout
+
+
+def test_the_curl_line_that_it_prints_streams_an_answer(site: RunningSite) -> None:
+    [line] = [line.strip() for line in site.said if line.strip().startswith("curl")]
+    words = shlex.split(line)
+    url, body = next(one for one in words if one.startswith("http")), words[-1]
+    with httpx.stream("POST", url, content=body, timeout=30) as answered:
+        assert answered.headers["content-type"] == "text/event-stream"
+        last = list(answered.iter_lines())[-2]
+    closing = json.loads(last.removeprefix("data: "))["turn"]["completed"]
+    assert "Loading Dock" in closing["response"]["response"]
 
 
 def test_a_taken_port_moves_to_the_next_free_one_and_is_printed(
@@ -65,7 +79,7 @@ def test_a_second_run_of_the_same_home_says_where_the_first_one_is(site: Running
 def test_ctrl_c_ends_all_children_and_a_later_run_goes_on_with_the_data(tmp_path: Path) -> None:
     port = free_port()
     with running_site(tmp_path, port) as first:
-        pids = [int((tmp_path / f"{name}.pid").read_text()) for name in ("serve", "simulate")]
+        pids = [int((tmp_path / f"{name}.pid").read_text()) for name in NAMES]
         children = [psutil.Process(pid) for pid in pids]
         eps = str(Path(sys.executable).with_name("eps"))
         subprocess.run([eps, "ask", "--server", first.address, "what happened?"], check=True)

@@ -153,7 +153,7 @@ async def test_without_the_bus_a_prompt_still_gets_its_turn_and_asks_seldom(
         _,
     ):
 
-        async def away(*_: Any) -> Any:
+        async def away(*_: Any, **__: Any) -> Any:
             raise Unavailable("away", reason=Reason.BUS_UNAVAILABLE)
 
         begins = 0

@@ -18,7 +18,10 @@ from enhanced_prompt.v1 import (
     history_service_pb2_grpc,
     prompt_service_pb2_grpc,
     site_service_pb2_grpc,
+    template_service_pb2_grpc,
 )
+from enhanced_prompt_service.agent.grounded import GroundedEngine
+from enhanced_prompt_service.agent.prompts import EngineDrafter, EnginePrompts
 from enhanced_prompt_service.domain.answers import (
     Answer,
     Interpretation,
@@ -27,6 +30,7 @@ from enhanced_prompt_service.domain.answers import (
 )
 from enhanced_prompt_service.domain.clock import FixedClock
 from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.prompts import PromptTools
 from enhanced_prompt_service.domain.warming import Warmer
 from enhanced_prompt_service.rpc.frames import encode
 from enhanced_prompt_service.rpc.server import RpcOptions, RpcServer
@@ -35,7 +39,10 @@ from enhanced_prompt_service.rpc.services import (
     HistoryService,
     PromptService,
     SiteService,
+    TemplateService,
 )
+from enhanced_prompt_service.rpc.templates import Templates
+from enhanced_prompt_service.rpc.toolbox import Toolbox
 from enhanced_prompt_service.storage import Database, Stores, open_stores
 from enhanced_prompt_service.turns import RunnerParts, Turn, Turns, TurnsConfig
 
@@ -93,6 +100,10 @@ class Stack:
         return site_service_pb2_grpc.SiteServiceStub(self.channel)
 
     @property
+    def templates(self) -> Any:
+        return template_service_pb2_grpc.TemplateServiceStub(self.channel)
+
+    @property
     def history(self) -> Any:
         return history_service_pb2_grpc.HistoryServiceStub(self.channel)
 
@@ -104,9 +115,13 @@ async def running(
     heartbeat_s: float = 60.0,
     options: RpcOptions | None = None,
     may_audit: Callable[[Caller], bool] = lambda _: False,
+    tools: PromptTools | bool = False,
     **prompts: Any,
 ) -> AsyncIterator[Stack]:
-    """A whole stack on a database of its own; `prompts` goes to its PromptService."""
+    """A whole stack on a database of its own; `prompts` goes to its PromptService.
+
+    `tools` True are the engine's; with any, there are templates as well.
+    """
     log, agent, clock = Log(), Playing(), FixedClock(NOW)
     numbers = itertools.count(1)
     database = await Database.open(f"sqlite:///{folder / 'eps.db'}")
@@ -122,6 +137,20 @@ async def running(
         timeout_s=120.0,
         history_turns=20,
     )
+
+    engine = GroundedEngine(stores.events, stores.catalogue, "UTC")
+    templates = Templates(
+        stores.templates,
+        stores.catalogue,
+        EngineDrafter(engine, stores.conversations, now=clock.now),
+        now=clock.now,
+        new_id=lambda kind: f"{kind}_{next(numbers)}",
+    )
+    if tools:
+        chosen = (
+            EnginePrompts(engine, stores.conversations, now=clock.now) if tools is True else tools
+        )
+        prompts["toolbox"] = Toolbox(chosen, templates)
 
     async def warm(_: Any) -> str:
         return "compiled"
@@ -156,6 +185,7 @@ async def running(
                         stores.events, stores.catalogue, site_now=clock.now
                     ),
                     "SiteService": SiteService(stores.catalogue),
+                    "TemplateService": TemplateService(templates),
                 },
                 log=log.bound(),
                 new_id=lambda: f"req_{next(numbers)}",

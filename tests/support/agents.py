@@ -2,6 +2,7 @@
 
     "instant"        100 tokens of the instant model, which only gives the event loop its turn
     "paced 3 …"      three times the paced model's 100 tokens, 10 ms apart
+    "flaky 1 …"      the instant model, which in a turn's first attempt is away after 40 tokens
 
 What comes after the number is repeated in the answer, so that answers can be told apart.
 """
@@ -22,12 +23,18 @@ from enhanced_prompt_service.domain.answers import (
     QuestionType,
     ResponseType,
 )
+from enhanced_prompt_service.domain.errors import Reason, Unavailable
 from enhanced_prompt_service.turns import Turn
 from tests.bench.agents import NodeAgent, State
 from tests.bench.models import TOKENS, InstantModel
 
 PACE_S = 0.01
-_MODELS = {"instant": InstantModel(), "paced": InstantModel(pause_s=PACE_S)}
+FLAKY_TOKENS = 40
+_MODELS = {
+    "instant": InstantModel(),
+    "paced": InstantModel(pause_s=PACE_S),
+    "flaky": InstantModel(),
+}
 _EVIDENCE = tuple(
     Evidence(
         event_id=f"event-{number}",
@@ -64,6 +71,7 @@ class TalkativeAgent(NodeAgent):
         turn = runtime.context
         writer, query = turn.writer, turn.request.query
         model, times = _read(query)
+        flaky = query.startswith("flaky") and turn.attempt == 1
         writer.agent_started("talker")
         writer.thinking("what could that mean?")
         writer.tool_started("count_events", "call-1", '{"camera":"G421"}')
@@ -78,6 +86,8 @@ class TalkativeAgent(NodeAgent):
                 async for chunk in model.astream([HumanMessage(query)]):
                     writer.text(str(chunk.content))
                     tokens += 1
+                    if tokens == FLAKY_TOKENS and flaky:
+                        raise Unavailable("the model is away", reason=Reason.MODEL_UNAVAILABLE)
                     if tokens % 17 == 0:
                         writer.thinking(f"{tokens} words said")
         finally:  # also of a turn that somebody stops

@@ -182,6 +182,7 @@ def make_turns(
     store = store or MemoryTurnStore()
     monotonic = ManualMonotonic()
     timeout_s = config.pop("timeout_s", 120.0)
+    replicas = config.pop("replicas", None)
     parts = RunnerParts(
         agent=agent,
         turns=store,
@@ -198,5 +199,6 @@ def make_turns(
         TurnsConfig(runner="test", **config),
         encode,
         lambda kind: f"{kind}_{next(numbers)}",
+        replicas,
     )
     return turns, store, monotonic

@@ -51,6 +51,10 @@ class FlakyBus(MemoryBus):
         self._log_ends.clear()
 
 
+def unexpected() -> None:
+    raise AssertionError("nobody took the turn over")
+
+
 async def read_all(cursor: Cursor) -> list[TakenFrame]:
     return [frame async for frame in cursor]
 
@@ -60,7 +64,7 @@ async def test_readers_get_frames_only_once_the_bus_has_them() -> None:
     log = TurnLog("t", 1, encode, gated=True)
     reader = log.cursor()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1))
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1, on_superseded=unexpected))
         log.append(STARTED)
         for word in ("a", "b", "c"):
             log.text(word)
@@ -79,7 +83,7 @@ async def test_while_the_bus_is_away_readers_go_on_and_all_is_copied_when_it_is_
     log = TurnLog("t", 1, encode, gated=True)
     reader = log.cursor()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=60))
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=60, on_superseded=unexpected))
         log.append(STARTED)
         assert await reader.take() is not None
         bus.away = True
@@ -100,9 +104,31 @@ async def test_a_bus_that_stays_away_does_not_hold_an_ended_turn_for_ever() -> N
     bus.away = True
     log = TurnLog("t", 1, encode, gated=True)
     log.append(closing())
-    await relay(log, bus, keep_s=60, give_up_s=0.0)
+    await relay(log, bus, keep_s=60, give_up_s=0.0, on_superseded=unexpected)
     assert bus.refused.is_set()
     assert (await read_all(log.cursor()))[-1].closing
+
+
+async def test_an_attempt_that_was_taken_over_shows_nothing_that_the_bus_refused() -> None:
+    bus = FlakyBus()
+    log = TurnLog("t", 1, encode, gated=True)
+    reader = log.cursor()
+    log.append(STARTED)
+
+    def on_superseded() -> None:
+        log.abandon(TurnError(Reason.RUNNER_LOST, "taken over", retryable=True))
+
+    copying = asyncio.create_task(
+        relay(log, bus, keep_s=60, give_up_s=1, on_superseded=on_superseded)
+    )
+    first = await reader.take()
+    assert first is not None
+    await bus.append("t", 2, [LogEntry(1, "reset", b"r")])
+    log.text("too late")
+    await copying
+    assert [(frame.sequence, frame.kind) for frame in await read_all(reader)] == [
+        (0, FrameKind.FAILED)
+    ]
 
 
 # ---- mirrors ------------------------------------------------------------------------------------
@@ -142,7 +168,7 @@ async def test_a_mirror_shows_the_same_frames_as_the_log_itself() -> None:
     log = TurnLog("t", 1, encode, gated=True)
     mirror, _ = await a_mirror(bus)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1))
+        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1, on_superseded=unexpected))
         tasks.create_task(mirror.follow())
         near, far = tasks.create_task(read_all(log.cursor())), read_all(mirror.log.cursor())
         log.append(STARTED)
@@ -188,9 +214,32 @@ async def test_a_gap_in_the_bus_is_said_and_never_shown_as_a_whole() -> None:
     await bus.append("t", 1, [LogEntry(3, "text_delta", b"x")])
     mirror, _ = await a_mirror(bus)
     await mirror.follow()
-    [failed] = await read_all(mirror.log.cursor())
-    assert isinstance(failed.payload, Failed)
-    assert failed.payload.error.reason == Reason.BUS_UNAVAILABLE
+    with pytest.raises(Unavailable) as caught:  # and no closing frame: the turn may go on
+        await read_all(mirror.log.cursor())
+    assert caught.value.reason is Reason.BUS_UNAVAILABLE
+
+
+async def test_readers_of_a_turn_elsewhere_are_cut_and_not_closed_when_the_bus_goes_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("enhanced_prompt_service.turns.mirror.LOOK_S", 0.01)
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(1, "started", b"s")])
+    mirror, _ = await a_mirror(bus)
+    following = asyncio.ensure_future(mirror.follow())
+    reader = mirror.log.cursor()
+    first = await reader.take()
+    assert first is not None
+
+    async def away(*_: object) -> list[LogEntry]:
+        raise Unavailable("away", reason=Reason.BUS_UNAVAILABLE)
+
+    monkeypatch.setattr(bus, "read", away)
+    with pytest.raises(Unavailable):
+        await reader.take()
+    await following
+    assert reader.last_sequence == 1
+    assert mirror.lost  # the next reader follows anew
 
 
 async def test_readers_who_come_at_the_same_moment_do_not_make_a_gap() -> None:

@@ -158,6 +158,22 @@ async def test_when_the_log_is_gone_the_stored_answer_is_the_one_closing_frame()
     assert len(store.rows) == 1
 
 
+async def test_text_that_nobody_reads_counts_against_the_budget() -> None:
+    turns, _, monotonic = make_turns(ScriptedAgent(*["x" * 1_000] * 20), log_keep_s=60)
+    async with turns:
+        attached = await turns.start(CALLER, TurnRequest("q"))
+        assert await turns.idle(10)
+        assert turns.log_bytes >= 20_000
+        cursor = attached.cursor()
+        await cursor.take()  # the first of three frames
+        monotonic.at += 61
+        turns.sweep()
+        assert turns.log_bytes == 0
+        # Its reader has it still, and what that costs is not counted twice, or for ever.
+        assert len([frame async for frame in cursor]) == 3
+        assert turns.log_bytes == 0
+
+
 async def test_logs_beyond_the_budget_go_oldest_first() -> None:
     turns, _, _ = make_turns(ScriptedAgent("x" * 5_000), log_budget_bytes=40_000)
     async with turns:
@@ -490,6 +506,32 @@ async def test_watching_a_superseded_attempt_goes_on_from_the_reset_of_the_newes
         )
     assert again == newest
     assert again[0].payload == Reset(2)
+
+
+async def test_whoever_watches_a_turn_whose_row_was_just_written_waits_for_its_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The row is there before the log: nobody may take the turn for one that runs elsewhere."""
+    turns, store, _ = make_turns(ScriptedAgent("all"))
+    begin, written, go = store.begin, asyncio.Event(), asyncio.Event()
+
+    async def slow(*caller: Any, **fields: Any) -> Any:
+        row = await begin(*caller, **fields)
+        written.set()
+        await go.wait()
+        return row
+
+    monkeypatch.setattr(store, "begin", slow)
+    async with turns:
+        starting = asyncio.create_task(turns.start(CALLER, TurnRequest("q")))
+        await written.wait()
+        [turn_id] = store.rows
+        watching = asyncio.create_task(turns.attach(CALLER, turn_id))
+        await asyncio.sleep(0)
+        go.set()
+        asked, watched = await frames_of(await starting), await frames_of(await watching)
+    assert [one.sequence for one in watched] == [one.sequence for one in asked]
+    assert text_of(watched) == "all"
 
 
 async def test_watching_after_the_log_is_gone_gives_the_stored_answer() -> None:

@@ -11,6 +11,7 @@ a call raises is an `EnhancedPromptError`; `enhanced_prompt.errors` draws the tr
 """
 
 from . import errors
+from ._async_chat import AsyncChat, AsyncChatTurn
 from ._async_client import AsyncClient
 from ._async_turn import AsyncTurnStream
 from ._client import Client
@@ -34,7 +35,16 @@ from ._frames import (
 from ._health import HealthStatus
 from ._ingest import IngestOutcome, Rejected
 from ._options import DEFAULT_TARGET, ClientOptions, Keepalive, Retry, Timeouts
-from ._requests import AnswerOptions, AskOptions, EventQuery, GroupByName, OrderName
+from ._requests import (
+    AnswerOptions,
+    AskOptions,
+    ChatOptions,
+    EventQuery,
+    GroupByName,
+    OrderName,
+    PromptOptions,
+)
+from ._sync_chat import Chat, ChatTurn
 from ._turn import TextView
 from ._turn_stream import TurnStream
 from ._version import __version__
@@ -49,18 +59,26 @@ from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
 from .v1.metrics_service_pb2 import SystemHealth
+from .v1.prompts_pb2 import ClassifiedIntent, GeneratedContent, OptimizedPrompt
 from .v1.site_service_pb2 import Camera, Site, Zone
+from .v1.templates_pb2 import Template, TemplateVariable, TemplateVariableType
 
 __all__ = [
     "DEFAULT_TARGET",
     "AgentStarted",
     "AnswerOptions",
     "AskOptions",
+    "AsyncChat",
+    "AsyncChatTurn",
     "AsyncClient",
     "AsyncTurnStream",
     "Camera",
     "CameraStatus",
     "Cancelled",
+    "Chat",
+    "ChatOptions",
+    "ChatTurn",
+    "ClassifiedIntent",
     "Client",
     "ClientOptions",
     "ClosingFrame",
@@ -79,11 +97,14 @@ __all__ = [
     "Failed",
     "FieldViolation",
     "Frame",
+    "GeneratedContent",
     "GroupByName",
     "HealthStatus",
     "IngestOutcome",
     "Keepalive",
+    "OptimizedPrompt",
     "OrderName",
+    "PromptOptions",
     "PromptResponse",
     "Rejected",
     "Reset",
@@ -92,6 +113,9 @@ __all__ = [
     "Started",
     "StreamCut",
     "SystemHealth",
+    "Template",
+    "TemplateVariable",
+    "TemplateVariableType",
     "TextDelta",
     "TextView",
     "TextWithdrawn",

@@ -7,31 +7,31 @@ import uuid
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
-    Callable,
     Iterable,
     Sequence,
 )
 from contextlib import aclosing
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
 from . import _methods as methods
 from ._aio import AsyncTransport
+from ._async_chat import AsyncChat
 from ._async_turn import AsyncTurnStream
 from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
-from ._methods import Method, RequestT, ResponseT
 from ._options import DEFAULT_TARGET, ClientOptions
-from ._pages import next_page
+from ._prompts import AsyncPromptCalls
 from ._requests import (
     AnswerOptions,
     AskOptions,
     BucketName,
+    ChatOptions,
     EventQuery,
     GroupByName,
     OrderName,
@@ -39,6 +39,7 @@ from ._requests import (
     RoleName,
     answer_request,
     ask_request,
+    chat_setup,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
@@ -48,6 +49,7 @@ from ._requests import (
     search_messages_request,
     time_range,
 )
+from ._templates import AsyncTemplateCalls
 from ._turn import TurnFlow
 from .errors import CallCancelled, EnhancedPromptError
 from .v1.answers_pb2 import PromptResponse
@@ -70,10 +72,8 @@ from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmRes
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
 from .v1.turns_pb2 import Turn
 
-ItemT = TypeVar("ItemT")
 
-
-class AsyncClient:
+class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls):
     """Talks to one service, over one connection, from one event loop.
 
         async with AsyncClient() as client:
@@ -126,6 +126,13 @@ class AsyncClient:
             reattach=self.options.reattach,
         )
         return AsyncTurnStream(self._transport, flow)
+
+    def chat(self, **options: Unpack[ChatOptions]) -> AsyncChat:
+        """A conversation on one stream: `send` questions to it and read their turns.
+
+        Nothing is opened before the first question.
+        """
+        return AsyncChat(self._transport, chat_setup(options))
 
     async def answer(self, query: str, **options: Unpack[AnswerOptions]) -> PromptResponse:
         """Ask a question and return its answer whole.
@@ -422,22 +429,6 @@ class AsyncClient:
 
     # ---- below ----------------------------------------------------------------------------------
 
-    async def _unary(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
-        return await self._transport.unary(method, request, deadline=self.options.timeouts.unary)
-
-    async def _pages(
-        self,
-        method: Method[RequestT, ResponseT],
-        request: RequestT,
-        items: Callable[[ResponseT], Iterable[ItemT]],
-    ) -> AsyncIterator[ItemT]:
-        following: RequestT | None = request
-        while following is not None:
-            page = await self._unary(method, following)
-            for item in items(page):
-                yield item
-            following = next_page(following, page)
-
     async def _ingest(
         self,
         items: AsyncIterable[Event | Coverage] | Iterable[Event | Coverage],
@@ -466,4 +457,4 @@ class AsyncClient:
                     on_sent(batches.sent)
             return batches.outcome(await upload.finish())
         finally:
-            upload.cancel()
+            await upload.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
@@ -17,13 +17,13 @@ from . import _methods as methods
 from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
-from ._methods import Method, RequestT, ResponseT
 from ._options import DEFAULT_TARGET, ClientOptions
-from ._pages import next_page
+from ._prompts import PromptCalls
 from ._requests import (
     AnswerOptions,
     AskOptions,
     BucketName,
+    ChatOptions,
     EventQuery,
     GroupByName,
     OrderName,
@@ -31,6 +31,7 @@ from ._requests import (
     RoleName,
     answer_request,
     ask_request,
+    chat_setup,
     count_events_request,
     list_cameras_request,
     list_conversations_request,
@@ -41,6 +42,8 @@ from ._requests import (
     time_range,
 )
 from ._sync import SyncTransport
+from ._sync_chat import Chat
+from ._templates import TemplateCalls
 from ._turn import TurnFlow
 from ._turn_stream import TurnStream
 from .errors import CallCancelled, EnhancedPromptError
@@ -64,10 +67,8 @@ from .v1.prompt_service_pb2 import CancelTurnRequest, PrewarmRequest, PrewarmRes
 from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteRequest, Site
 from .v1.turns_pb2 import Turn
 
-ItemT = TypeVar("ItemT")
 
-
-class Client:
+class Client(TemplateCalls, PromptCalls):
     """Talks to one service, over one connection, from any number of threads.
 
         with Client() as client:
@@ -120,6 +121,13 @@ class Client:
             reattach=self.options.reattach,
         )
         return TurnStream(self._transport, flow)
+
+    def chat(self, **options: Unpack[ChatOptions]) -> Chat:
+        """A conversation on one stream: `send` questions to it and read their turns.
+
+        Nothing is opened before the first question.
+        """
+        return Chat(self._transport, chat_setup(options))
 
     def answer(self, query: str, **options: Unpack[AnswerOptions]) -> PromptResponse:
         """Ask a question and return its answer whole.
@@ -416,21 +424,6 @@ class Client:
 
     # ---- below ----------------------------------------------------------------------------------
 
-    def _unary(self, method: Method[RequestT, ResponseT], request: RequestT) -> ResponseT:
-        return self._transport.unary(method, request, deadline=self.options.timeouts.unary)
-
-    def _pages(
-        self,
-        method: Method[RequestT, ResponseT],
-        request: RequestT,
-        items: Callable[[ResponseT], Iterable[ItemT]],
-    ) -> Iterator[ItemT]:
-        following: RequestT | None = request
-        while following is not None:
-            page = self._unary(method, following)
-            yield from items(page)
-            following = next_page(following, page)
-
     def _ingest(
         self,
         items: Iterable[Event | Coverage],
@@ -452,4 +445,4 @@ class Client:
                     on_sent(batches.sent)
             return batches.outcome(upload.finish())
         finally:
-            upload.cancel()
+            upload.close()

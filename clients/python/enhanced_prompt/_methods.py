@@ -11,11 +11,13 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
+from .v1 import chat_pb2 as chat
 from .v1 import event_service_pb2 as events
 from .v1 import history_service_pb2 as history
 from .v1 import metrics_service_pb2 as metrics
 from .v1 import prompt_service_pb2 as prompt
 from .v1 import site_service_pb2 as site
+from .v1 import template_service_pb2 as template
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -46,13 +48,28 @@ def _site(name: str) -> str:
     return f"/enhanced_prompt.v1.SiteService/{name}"
 
 
+def _template(name: str) -> str:
+    return f"/enhanced_prompt.v1.TemplateService/{name}"
+
+
 ASK: Final = Method(_prompt("Ask"), prompt.AskRequest, prompt.AskResponse)
 ANSWER: Final = Method(_prompt("Answer"), prompt.AnswerRequest, prompt.AnswerResponse)
 WATCH_TURN: Final = Method(_prompt("WatchTurn"), prompt.WatchTurnRequest, prompt.WatchTurnResponse)
 CANCEL_TURN: Final = Method(
     _prompt("CancelTurn"), prompt.CancelTurnRequest, prompt.CancelTurnResponse
 )
+CHAT: Final = Method(_prompt("Chat"), chat.ChatRequest, chat.ChatResponse)
 PREWARM: Final = Method(_prompt("Prewarm"), prompt.PrewarmRequest, prompt.PrewarmResponse)
+
+CLASSIFY_INTENT: Final = Method(
+    _prompt("ClassifyIntent"), prompt.ClassifyIntentRequest, prompt.ClassifyIntentResponse
+)
+OPTIMIZE_PROMPT: Final = Method(
+    _prompt("OptimizePrompt"), prompt.OptimizePromptRequest, prompt.OptimizePromptResponse
+)
+GENERATE_CONTENT: Final = Method(
+    _prompt("GenerateContent"), prompt.GenerateContentRequest, prompt.GenerateContentResponse
+)
 
 GET_CONVERSATION: Final = Method(
     _history("GetConversation"), history.GetConversationRequest, history.GetConversationResponse
@@ -116,6 +133,30 @@ GET_SYSTEM_HEALTH: Final = Method(
     "/enhanced_prompt.v1.MetricsService/GetSystemHealth",
     metrics.GetSystemHealthRequest,
     metrics.GetSystemHealthResponse,
+)
+
+CREATE_TEMPLATE: Final = Method(
+    _template("CreateTemplate"), template.CreateTemplateRequest, template.CreateTemplateResponse
+)
+GET_TEMPLATE: Final = Method(
+    _template("GetTemplate"), template.GetTemplateRequest, template.GetTemplateResponse
+)
+LIST_TEMPLATES: Final = Method(
+    _template("ListTemplates"), template.ListTemplatesRequest, template.ListTemplatesResponse
+)
+UPDATE_TEMPLATE: Final = Method(
+    _template("UpdateTemplate"), template.UpdateTemplateRequest, template.UpdateTemplateResponse
+)
+DELETE_TEMPLATE: Final = Method(
+    _template("DeleteTemplate"), template.DeleteTemplateRequest, template.DeleteTemplateResponse
+)
+RENDER_TEMPLATE: Final = Method(
+    _template("RenderTemplate"), template.RenderTemplateRequest, template.RenderTemplateResponse
+)
+CREATE_TEMPLATE_FROM_CONVERSATION: Final = Method(
+    _template("CreateTemplateFromConversation"),
+    template.CreateTemplateFromConversationRequest,
+    template.CreateTemplateFromConversationResponse,
 )
 
 # grpc.health.v1 without its package, which a plain install does not have: HealthCheckRequest is

@@ -6,8 +6,12 @@ and a connection that answers no ping for 10 s is taken for dead.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from ._connection import is_draining
+from .errors import EnhancedPromptError
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 
@@ -97,8 +101,23 @@ class ClientOptions:
     max_message_bytes: int = 16 * 1024 * 1024
     """The largest answer that is accepted (conversations and exports can be long)."""
 
+    chat_ping: float = 20.0
+    """Seconds between the pings of a chat that has nothing else to say: the server takes a client
+    that says nothing for 60 s for gone."""
+
     ingest_batch: int = 500
     """Events or spans in one message of an ingest stream."""
+
+    def wait(self, attempt: int, error: EnhancedPromptError) -> float | None:
+        """Seconds to wait before a call is repeated that failed so, None where it is not.
+
+        A process that stops refuses before anything was done, and its neighbours may be busy
+        starting: that is tried as often as `reattach` says.
+        """
+        if not error.retryable:
+            return None
+        retry = self.reattach if is_draining(error) else self.retry
+        return retry.wait(attempt, error.retry_after, random.random())
 
     def channel_options(self) -> list[tuple[str, int]]:
         """The same as options of a gRPC channel."""
@@ -109,6 +128,8 @@ class ClientOptions:
             # The default of 2 would stop pings on a stream that is only listened to.
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.max_receive_message_length", self.max_message_bytes),
+            # A new channel is a new connection, which another process of the service may take.
+            ("grpc.use_local_subchannel_pool", 1),
             # gRPC's own waits (1 s to 2 min) would outlast ours, which decide when to try again.
             ("grpc.initial_reconnect_backoff_ms", 200),
             ("grpc.max_reconnect_backoff_ms", 5000),

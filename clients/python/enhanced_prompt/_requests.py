@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, TypedDict
@@ -9,6 +10,7 @@ from typing import Literal, TypedDict
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from .v1.answers_pb2 import ResponseType
+from .v1.chat_pb2 import ChatPrompt, ChatSetup, MultitaskPolicy
 from .v1.common_pb2 import TimeRange
 from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
 from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
@@ -39,6 +41,7 @@ FrameKindName = Literal[
     "failed",
     "cancelled",
 ]
+PolicyName = Literal["enqueue", "interrupt", "reject"]
 ResponseTypeName = Literal["answer", "clarification", "proactive_insight"]
 BucketName = Literal["hour", "day", "week"]
 RoleName = Literal["user", "assistant"]
@@ -108,6 +111,63 @@ class AskOptions(AnswerOptions, total=False):
 
     frame_kinds: Sequence[FrameKindName]
     """Exactly these kinds of frames, instead of a detail. Closing frames come always."""
+
+
+class PromptOptions(TypedDict, total=False):
+    """What a question of a chat may carry besides its text."""
+
+    cameras: Sequence[str]
+    """Only these camera ids."""
+
+    sites: Sequence[str]
+    """Only these site ids."""
+
+    event_types: Sequence[str]
+    """Only these event types."""
+
+    since: datetime
+    """Only events that begin at or after this instant."""
+
+    until: datetime
+    """Only events that begin before this instant."""
+
+    min_confidence: float
+    """Only events that are at least this certain, 0 to 1."""
+
+    time_zone: str
+    """IANA zone in which "today" and clock times are meant. Default: that of the chat."""
+
+    as_of: datetime
+    """The present that the question is asked from. Default: now on the site's clock."""
+
+    model: str
+    """One of the server's configured models. Default: the configured order."""
+
+    message_id: str
+    """Makes the question idempotent for 24 hours. Default: a new UUID."""
+
+
+class ChatOptions(TypedDict, total=False):
+    """What a chat may carry, for all of its questions."""
+
+    conversation_id: str
+    """Continue this conversation, or begin it under this id. Default: a new one."""
+
+    policy: PolicyName
+    """What becomes of a question that is sent while another one is answered: "enqueue" (the
+    default) lets it wait, "interrupt" cancels the running turn, "reject" refuses the new one."""
+
+    detail: DetailName
+    """"answer" (the default): text and evidence. "reasoning": agent, tools and thinking too."""
+
+    frame_kinds: Sequence[FrameKindName]
+    """Exactly these kinds of frames, instead of a detail. Closing frames come always."""
+
+    on_disconnect: OnDisconnectName
+    """What losing this chat means for its turns. Default: "continue"."""
+
+    time_zone: str
+    """IANA zone in which "today" and clock times are meant. Default: that of the cameras."""
 
 
 class EventQuery(TypedDict, total=False):
@@ -198,6 +258,52 @@ def answer_request(query: str, request_id: str, options: AnswerOptions) -> Answe
         time_zone=options.get("time_zone", ""),
         as_of=_optional(options.get("as_of")),
         model=options.get("model", ""),
+    )
+
+
+def chat_setup(options: ChatOptions) -> ChatSetup:
+    """A chat's setup. Where it has no conversation the id is made here, so that a stream that
+    breaks before its first answer is continued in the same one."""
+    name = options.get("on_disconnect", "unspecified")
+    return ChatSetup(
+        conversation_id=options.get("conversation_id") or f"conv_{uuid.uuid4().hex}",
+        detail=Detail.Value(f"DETAIL_{options.get('detail', 'unspecified').upper()}"),
+        frame_kinds=[
+            FrameKind.Value(f"FRAME_KIND_{kind.upper()}") for kind in options.get("frame_kinds", ())
+        ],
+        multitask_policy=MultitaskPolicy.Value(
+            f"MULTITASK_POLICY_{options.get('policy', 'unspecified').upper()}"
+        ),
+        on_disconnect=OnDisconnect.Value(f"ON_DISCONNECT_{name.upper()}"),
+        time_zone=options.get("time_zone", ""),
+    )
+
+
+def chat_prompt(query: str, message_id: str, options: PromptOptions) -> ChatPrompt:
+    """A question of a chat."""
+    return ChatPrompt(
+        message_id=message_id,
+        query=query,
+        filter=_question_filter(options),
+        time_zone=options.get("time_zone", ""),
+        as_of=_optional(options.get("as_of")),
+        model=options.get("model", ""),
+    )
+
+
+def chat_question(prompt: ChatPrompt, setup: ChatSetup) -> AskRequest:
+    """The same question as Ask's: for the service the two are one request."""
+    return AskRequest(
+        query=prompt.query,
+        conversation_id=setup.conversation_id,
+        request_id=prompt.message_id,
+        detail=setup.detail,
+        frame_kinds=setup.frame_kinds,
+        on_disconnect=setup.on_disconnect,
+        filter=prompt.filter if prompt.HasField("filter") else None,
+        time_zone=prompt.time_zone or setup.time_zone,
+        as_of=prompt.as_of if prompt.HasField("as_of") else None,
+        model=prompt.model,
     )
 
 
@@ -295,7 +401,7 @@ def _on_disconnect(options: AnswerOptions) -> OnDisconnect.ValueType:
     return OnDisconnect.Value(f"ON_DISCONNECT_{name.upper()}")
 
 
-def _question_filter(options: AnswerOptions) -> QuestionFilter | None:
+def _question_filter(options: AnswerOptions | PromptOptions) -> QuestionFilter | None:
     found = QuestionFilter(
         cameras=options.get("cameras", ()),
         sites=options.get("sites", ()),

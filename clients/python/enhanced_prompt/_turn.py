@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from ._connection import is_draining
 from ._frames import (
     Cancelled,
     ClosingFrame,
@@ -34,13 +35,14 @@ from ._methods import ASK, WATCH_TURN, Method
 from ._options import Retry
 from .errors import EnhancedPromptError, NotFound, StreamCut
 from .v1.answers_pb2 import PromptResponse
+from .v1.chat_pb2 import ChatResponse
 from .v1.prompt_service_pb2 import AskRequest, AskResponse, WatchTurnRequest, WatchTurnResponse
 from .v1.turns_pb2 import TurnFrame, TurnReset
 
-TurnMessage: TypeAlias = AskResponse | WatchTurnResponse
+TurnMessage: TypeAlias = AskResponse | WatchTurnResponse | ChatResponse
 
 # What a connection that broke looks like, when no server said why.
-_BROKEN = frozenset(
+BROKEN = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.UNKNOWN,
@@ -52,7 +54,7 @@ _BROKEN = frozenset(
 
 # Reasons for which the service ends a turn because a process of its own goes or went away. The
 # next attempt runs elsewhere; every other failure is the turn's, and the caller's to judge.
-_RUNNER_GONE = frozenset({"RUNNER_LOST", "DRAINING"})
+RUNNER_GONE = frozenset({"RUNNER_LOST", "DRAINING"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,10 @@ class TurnFlow:
         )
         return TurnCall(WATCH_TURN, watch, left)
 
+    def watch(self) -> None:
+        """Go on with WatchTurn, where frames came another way so far."""
+        self._asks = not self.turn_id
+
     def take(self, message: TurnMessage) -> tuple[Frame, ...]:
         """The frames in a message, mostly one; none for what is no frame, or was seen before.
 
@@ -155,7 +161,7 @@ class TurnFlow:
         self.turn_id = raw.turn_id
         if raw.sequence and not self._follows(raw):
             return first
-        self._tries = 0
+        tries, self._tries = self._tries, 0
         frame = frame_of(raw)
         match frame:
             case Started(conversation_id=conversation_id):
@@ -169,8 +175,13 @@ class TurnFlow:
                 self.closing = frame
                 if raw.replayed:  # it stands for deltas that did not come
                     self._text = [frame.response.response]
-            case Failed(error=error, retryable=True) if error.reason in _RUNNER_GONE:
+            case Failed(error=error, retryable=True) if error.reason in RUNNER_GONE:
                 self._gone = frame
+                return first
+            case Failed(retryable=True) if not raw.sequence and not raw.replayed:
+                # No part of the turn: it speaks of the way to it (a database or a bus that is
+                # away), and so does the status that the stream now ends with.
+                self._tries = tries
                 return first
             case Failed():
                 self.closing = frame
@@ -198,7 +209,8 @@ class TurnFlow:
             self._asks = True
         elif error is not None and not self._is_cut(error):
             raise error
-        retry = self._reattach if self.turn_id else self._retry
+        refused = error is not None and is_draining(error)  # its neighbours may take it
+        retry = self._reattach if self.turn_id or refused else self._retry
         retry_after = None if error is None else error.retry_after
         wait = retry.wait(max(self._tries, 1), retry_after, draw)
         if wait is not None:
@@ -207,13 +219,13 @@ class TurnFlow:
             raise error
         if isinstance(error, StreamCut):
             raise error
-        raise self._cut(f"{self._tries} times in a row nothing came of it", error) from error
+        raise self.cut(f"{self._tries} times in a row nothing came of it", error) from error
 
     def _is_cut(self, error: EnhancedPromptError) -> bool:
         """Whether an error says nothing about the turn, only about the way to it."""
         if error.retryable:  # UNAVAILABLE, gaps, and calls that a stopping server gave up
             return True
-        return bool(self.turn_id) and not error.reason and error.code in _BROKEN
+        return bool(self.turn_id) and not error.reason and error.code in BROKEN
 
     def _run_again(self, gone: Failed, draw: float) -> float:
         """Ask for the next attempt. Raises the turn's error where that was tried often enough."""
@@ -242,13 +254,14 @@ class TurnFlow:
             return False
         expected = self.last_sequence if raw.attempt == self.attempt else 0
         if raw.previous_sequence != expected:
-            raise self._cut(
+            raise self.cut(
                 f"frame {raw.sequence} follows {raw.previous_sequence}, not {expected}", None
             )
         self.attempt, self.last_sequence = place
         return True
 
-    def _cut(self, why: str, error: EnhancedPromptError | None) -> StreamCut:
+    def cut(self, why: str, error: EnhancedPromptError | None) -> StreamCut:
+        """The error that says where this reader stood."""
         cut = StreamCut(
             f"the stream of turn {self.turn_id or '(not begun)'} was cut: {why}"
             + (f" ({error.message})" if error is not None else ""),

@@ -7,7 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from enhanced_prompt_service.domain.bus import LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 
 from .listening import Hub, Signal
 
@@ -45,7 +45,10 @@ class MemoryBus:
 
     async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
         self._sweep()
-        log = self._logs.setdefault(turn_id, {}).setdefault(attempt, {})
+        attempts = self._logs.setdefault(turn_id, {})
+        if attempts and max(attempts) > attempt:
+            raise Superseded
+        log = attempts.setdefault(attempt, {})
         for entry in entries:
             log.setdefault(entry.sequence, entry)
         self._log_ends[turn_id] = self._monotonic() + self._log_ttl_s

@@ -14,14 +14,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, TypeVar
 
 import redis.asyncio as aioredis
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from enhanced_prompt_service.domain.bus import LogEntry, log_channel
+from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 
 from .listening import Hub, Signal
@@ -30,8 +30,10 @@ T = TypeVar("T")
 
 _log = structlog.get_logger("eps.bus")
 
+_CONNECTIONS = 64  # of a process; what comes on top of them waits
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+_LOOK_S = 1.0  # how soon a subscription that somebody else found broken is mended
 
 _COLLECT = """
 local letters = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -64,20 +66,28 @@ class RedisBus:
         timeout_s: float = 1.0,
         noted: Callable[[bool], None] = lambda up: None,
     ) -> None:
-        self._redis: Any = aioredis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        # A thousand readers who are woken at once take turns on these; the client's own pool
+        # would fail them instead.
+        pool: Any = aioredis.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
             url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             health_check_interval=30,
         )
+        self._redis: Any = aioredis.Redis.from_pool(pool)
         self._pubsub: Any = None
+        # Only the listener connects the subscription: two who did so at once would leave it half
+        # connected. Others write on a connection that is there, one at a time.
+        self._wire = asyncio.Lock()
+        self._broken = True
         self._prefix = prefix
         self._log_ttl_ms = int(log_ttl_s * 1000)
         self._log_cap = log_cap
         self._hub = Hub()
         self._up: bool | None = None  # not tried yet
         self._noted = noted
-        self._changed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -86,8 +96,9 @@ class RedisBus:
         return bool(self._up)
 
     async def __aenter__(self) -> Self:
-        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-        await self._quietly(self.ping())  # so that `up` is known before anybody relies on it
+        with suppress(Unavailable):
+            await self.ping()  # so that `up` is known before anybody relies on it
+        self._broken = not await self._mended()
         self._reader = asyncio.create_task(self._listen(), name="bus-listener")
         return self
 
@@ -118,13 +129,16 @@ class RedisBus:
             )
         pipe.pexpire(key, self._log_ttl_ms)
         pipe.publish(self._key(log_channel(turn_id)), b"")
-        results = await self._do(pipe.execute(raise_on_error=False))
-        for result in results:
-            # An id that is not above the last one was added before: that is what idempotent means.
+        known = False
+        for result in await self._do(pipe.execute(raise_on_error=False)):
+            # An id that is not above the last one was added before, which is what idempotent
+            # means, or another runner has begun the next attempt meanwhile.
             if isinstance(result, ResponseError) and "equal or smaller" in str(result):
-                continue
-            if isinstance(result, Exception):
+                known = True
+            elif isinstance(result, Exception):
                 raise self._away() from result
+        if known and await self.newest_attempt(turn_id) > attempt:
+            raise Superseded
 
     async def read(
         self, turn_id: str, attempt: int, after: int, limit: int = 1000
@@ -175,7 +189,7 @@ class RedisBus:
             yield signal
         finally:
             if self._hub.leave(channel, signal):
-                await self._quietly(self._pubsub.unsubscribe(self._key(channel)))
+                await self._quietly(self._unsubscribe(channel))
 
     async def post(self, mailbox: str, letter: str, ttl_s: float) -> None:
         """See `Bus.post`."""
@@ -227,6 +241,9 @@ class RedisBus:
             result = await command
         except (RedisError, OSError, TimeoutError) as error:
             raise self._away() from error
+        except Exception as error:  # of the client itself: no turn shall end of it
+            _log.exception("unexpected error of the Redis client")
+            raise self._away() from error
         self._set_up(up=True)
         return result
 
@@ -241,32 +258,49 @@ class RedisBus:
             _log.info("bus is back")
 
     async def _subscribe(self, channel: str) -> None:
-        await self._pubsub.subscribe(self._key(channel))
-        self._changed.set()
+        async with self._wire:
+            await self._tell("SUBSCRIBE", channel)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        async with self._wire:
+            if channel not in self._hub.channels:
+                await self._tell("UNSUBSCRIBE", channel)
+
+    async def _tell(self, command: str, channel: str) -> None:
+        """Write on the subscription's connection. One that is lost is not connected again here:
+        the listener notices, and takes up all channels."""
+        connection = self._pubsub.connection
+        if not self._broken and connection is not None and connection.is_connected:
+            await connection.send_command(command, self._key(channel), check_health=False)
 
     async def _quietly(self, command: Awaitable[Any]) -> None:
+        """Do something with the subscription; where that fails it is taken up again."""
         try:
             await command
-        except (RedisError, OSError, TimeoutError, Unavailable):
-            self._set_up(up=False)
+        except Unavailable:
+            return
+        except Exception as error:
+            self._lose_subscription(error)
+
+    def _lose_subscription(self, error: Exception) -> None:
+        _log.debug("subscription lost", error=type(error).__name__)
+        self._broken = True
+        self._set_up(up=False)
 
     async def _listen(self) -> None:
         """Owns the subscription: hears messages, and takes it up again after a loss."""
         while True:
+            if self._broken:
+                await self._subscribe_anew()
             try:
-                if not self._pubsub.subscribed:
-                    await self._changed.wait()
-                    self._changed.clear()
-                    continue
-                message = await self._pubsub.get_message(timeout=5.0)
+                message = await self._pubsub.get_message(timeout=_LOOK_S)
                 if message is None:
                     continue
                 name = message["channel"].decode()[len(self._prefix) + 1 :]
                 if message["type"] in ("message", "subscribe"):
                     self._hub.wake(name)
-            except (RedisError, OSError, TimeoutError):
-                self._set_up(up=False)
-                await self._subscribe_anew()
+            except Exception as error:
+                self._lose_subscription(error)
 
     async def _subscribe_anew(self) -> None:
         """A fresh subscription to all channels, tried until it works; then everybody looks, for
@@ -276,16 +310,25 @@ class RedisBus:
             # Full jitter: many processes lose the same server at the same moment.
             await asyncio.sleep(random.uniform(0.0, wait_s))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-            await self._quietly(self._pubsub.aclose())
-            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-            channels = [self._key(one) for one in self._hub.channels]
-            try:
-                if channels:
-                    await self._pubsub.subscribe(*channels)
-                else:
-                    await self._redis.ping()
-            except (RedisError, OSError, TimeoutError):
-                continue
+            async with self._wire:
+                if not await self._mended():
+                    continue
+                self._broken = False
             self._set_up(up=True)
             self._hub.wake_all()
             return
+
+    async def _mended(self) -> bool:
+        """Try a fresh subscription to all channels, while nobody else touches it."""
+        if self._pubsub is not None:
+            with suppress(Exception):  # the old one is broken, however it ends
+                await self._pubsub.aclose()
+        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        # One channel that nobody signals is always heard: so there is always something to read.
+        channels = [self._key(one) for one in ("nobody", *self._hub.channels)]
+        try:
+            await self._pubsub.subscribe(*channels)
+        except Exception as error:
+            _log.debug("subscription not taken up", error=type(error).__name__)
+            return False
+        return True

@@ -14,8 +14,10 @@ from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
+from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
+from .templates import templates
 
 app = typer.Typer(
     name="eps",
@@ -48,6 +50,9 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(templates, name="templates")
+app.command()(classify)
+app.command()(optimize)
 app.command()(health)
 app.command(name="import")(import_)
 app.command()(simulate)

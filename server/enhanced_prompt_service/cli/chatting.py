@@ -17,13 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from enhanced_prompt import (
-    AskOptions,
-    Client,
-    ConnectionFailed,
-    EnhancedPromptError,
-    TurnStream,
-)
+from enhanced_prompt import Chat, ChatTurn, ConnectionFailed, EnhancedPromptError, PromptOptions
 
 from . import terminal
 from .asking import Detail, show_answer, show_rest
@@ -53,13 +47,13 @@ def chat(
 ) -> None:
     """Talk about what cameras saw: questions in one conversation, until Ctrl-D."""
     parse_zone(time_zone)
-    options: AskOptions = {"detail": detail.value, "conversation_id": conversation}
-    if time_zone:
-        options["time_zone"] = time_zone
-    if model:
-        options["model"] = model
-    with connected(server) as client:
-        talk = _Talk(client, options, evidence)
+    with (
+        connected(server) as client,
+        client.chat(
+            conversation_id=conversation, detail=detail.value, time_zone=time_zone
+        ) as stream,
+    ):
+        talk = _Talk(stream, client.target, model, evidence)
         if sys.stdin.isatty():
             _at_a_terminal(talk)
         elif not talk.all_answered(_lines()):
@@ -67,17 +61,18 @@ def chat(
 
 
 class _Talk:
-    """A conversation with a service; the first answer names it."""
+    """A conversation with a service."""
 
-    def __init__(self, client: Client, options: AskOptions, evidence: int) -> None:
-        self._client = client
-        self._options = options
+    def __init__(self, chat: Chat, target: str, model: str, evidence: int) -> None:
+        self._chat = chat
+        self._target = target
+        self._options: PromptOptions = {"model": model}
         self._evidence = evidence
 
     @property
     def conversation_id(self) -> str:
-        """The conversation, "" before it has begun."""
-        return self._options.get("conversation_id", "")
+        """The conversation, "" before it was heard of."""
+        return "" if self._chat.ready is None else self._chat.conversation_id
 
     def all_answered(self, questions: Iterator[str]) -> bool:
         """Ask them all; whether none of them failed."""
@@ -87,17 +82,14 @@ class _Talk:
     def answered(self, question: str) -> bool:
         """Ask one and print what comes. An error is a line, and does not end the chat."""
         try:
-            with self._client.ask(question, **self._options) as turn, self._stoppable(turn):
-                try:
-                    show_answer(turn)
-                finally:
-                    self._options["conversation_id"] = turn.conversation_id or self.conversation_id
+            with self._chat.send(question, **self._options) as turn, self._stoppable(turn):
+                show_answer(turn)
             if turn.cancelled:
                 terminal.note("stopped; what was said is kept")
             else:
                 show_rest(turn.response, self._evidence)
         except ConnectionFailed:
-            terminal.error(f"no server answers at {self._client.target}")
+            terminal.error(f"no server answers at {self._target}")
         except EnhancedPromptError as error:
             terminal.error(str(error))
         else:
@@ -105,7 +97,7 @@ class _Talk:
         return False
 
     @contextmanager
-    def _stoppable(self, turn: TurnStream) -> Generator[None]:
+    def _stoppable(self, turn: ChatTurn) -> Generator[None]:
         """Meanwhile Ctrl-C cancels the turn, and a second one interrupts."""
         if threading.current_thread() is not threading.main_thread():
             yield  # signals are the main thread's
@@ -116,18 +108,14 @@ class _Talk:
             if asked or not turn.turn_id:
                 raise KeyboardInterrupt
             asked.append(True)
-            # From here a call could wait for the very thread that it interrupts.
-            threading.Thread(target=self._cancel, args=(turn.turn_id,), daemon=True).start()
+            # From here it could wait for what the interrupted thread holds.
+            threading.Thread(target=turn.cancel, daemon=True).start()
 
         before = signal.signal(signal.SIGINT, interrupted)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-
-    def _cancel(self, turn_id: str) -> None:
-        with suppress(EnhancedPromptError, RuntimeError, ValueError):  # also of a closed client
-            self._client.cancel_turn(turn_id)
 
 
 def _lines() -> Iterator[str]:

@@ -156,6 +156,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateSuggestion:
+    """A template that would serve questions like this one; `body` has variables as `{{name}}`."""
+
+    title: str
+    description: str
+    category: str
+    confidence: float
+    reasoning: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What an agent produced, before the turn adds who, when and how long."""
 
@@ -170,6 +182,7 @@ class Answer:
     coverage: CoverageReport | None = None
     citations: tuple[Citation, ...] = ()
     metadata: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    template_suggestions: tuple[TemplateSuggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

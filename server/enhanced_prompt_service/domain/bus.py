@@ -25,6 +25,10 @@ class LogEntry:
     encoded: bytes
 
 
+class Superseded(Exception):
+    """A newer attempt of the turn has begun: nobody waits for this one's frames any more."""
+
+
 class Listener(Protocol):
     """Hears the signals of one channel since it was opened; many signals count as one."""
 
@@ -59,7 +63,7 @@ class Bus(Protocol):
         """Add frames, in order, and signal `log_channel(turn_id)`.
 
         Idempotent: a sequence that is there already stays as it is. A new attempt follows the
-        older ones in the same log.
+        older ones in the same log, and ends them: raises Superseded where there is a newer one.
         """
         ...
 

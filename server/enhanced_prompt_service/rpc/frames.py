@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from enhanced_prompt.v1 import prompt_service_pb2, turns_pb2
+from enhanced_prompt.v1 import common_pb2, prompt_service_pb2, turns_pb2
 
 from ..domain.turns import Failed, Frame, TurnError
 from ..turns import TakenFrame
@@ -55,6 +55,11 @@ def heartbeat(last_sequence: int, now: datetime) -> bytes:
     message.heartbeat.last_sequence = last_sequence
     message.heartbeat.time.CopyFrom(timestamp(now))
     return message.SerializeToString()
+
+
+def heartbeat_message(now: datetime) -> common_pb2.Heartbeat:
+    """The same for a stream of another kind, which has no sequences."""
+    return common_pb2.Heartbeat(time=timestamp(now))
 
 
 def turn_frame_of(taken: TakenFrame) -> turns_pb2.TurnFrame:

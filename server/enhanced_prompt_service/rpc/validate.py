@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from enhanced_prompt.v1 import validation_pb2
 
-from ..domain.errors import InvalidArgument, Reason
+from ..domain.errors import FieldViolation, InvalidArgument, Reason
 from ._limits import (
     Found,
     ValueCheck,
@@ -40,6 +40,7 @@ _field_behavior: Any = field_behavior_pb2.field_behavior
 _REQUIRED: Any = field_behavior_pb2.REQUIRED
 _OUTPUT_ONLY: Any = field_behavior_pb2.OUTPUT_ONLY
 MAX_VIOLATIONS = 100
+_MASK = "update_mask"
 
 Step: TypeAlias = Callable[[Any, str, Found], None]
 """Looks at one field of a message; the path ends in "." or is empty."""
@@ -67,6 +68,8 @@ class Validator:
         found: Found = []
         for step in self._plan(cast(Any, message.DESCRIPTOR)):
             step(message, "", found)
+        if found and _MASK in message.DESCRIPTOR.fields_by_name:
+            return [one for one in found if not _left_out(message, *one)]
         return found
 
     def check_for(self, message: type[Message]) -> Callable[[Message], None] | None:
@@ -259,6 +262,15 @@ def _map_step(
             sum_check(total, largest, path + name, found)
 
     return step
+
+
+def _left_out(message: Any, reason: Reason, violation: FieldViolation) -> bool:
+    """Whether only a field is missing that a partial update (AIP-134) does not mean to change."""
+    if reason is not Reason.REQUIRED_FIELD_MISSING:
+        return False
+    resource, _, name = violation.field.partition(".")
+    named = set(getattr(message, _MASK).paths)
+    return bool(resource and name) and "." not in name and named.isdisjoint({name, "*"})
 
 
 # ---- descriptors --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ..domain.answers import (
     PromptResponse,
     QuestionType,
     ResponseType,
+    TemplateSuggestion,
     Usage,
 )
 from ..domain.catalogue import Camera, DayParts, Site, Zone
@@ -187,6 +188,10 @@ def _answer(answer: Answer) -> Document:
         coverage=None if answer.coverage is None else _coverage(answer.coverage),
         citations=[[one.event_id, one.start, one.end] for one in answer.citations],
         metadata=dict(answer.metadata),
+        template_suggestions=[
+            [one.title, one.description, one.category, one.confidence, one.reasoning, one.body]
+            for one in answer.template_suggestions
+        ],
     )
 
 
@@ -334,6 +339,7 @@ def _read_answer(raw: Document) -> Answer:
         facts=_all(lambda one: Fact(*one)),
         coverage=lambda one: _build(CoverageReport, one, recorded=_all(_read_interval)),
         citations=_all(lambda one: Citation(*one)),
+        template_suggestions=_all(lambda one: TemplateSuggestion(*one)),
     )
 
 

@@ -45,6 +45,7 @@ from ..domain.stores import (
     Page,
     TurnStore,
 )
+from ..domain.templates import TemplateStore
 from ..domain.times import Interval
 from ..domain.turns import TurnError, TurnRow, TurnState
 from ..domain.usage import UsageAsked, UsagePage, UsageStore
@@ -72,6 +73,7 @@ from .ingest import Memory, ingest
 from .kinds import KindIds
 from .session import Session
 from .tables import sites, tenants
+from .templates import SqlTemplateStore
 
 T = TypeVar("T")
 
@@ -557,6 +559,7 @@ class Stores:
     turns: TurnStore
     conversations: ConversationStore
     retention: RetentionStore
+    templates: TemplateStore
     usage: UsageStore
 
 
@@ -575,6 +578,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlTurnStore(database),
         SqlConversationStore(database),
         SqlRetentionStore(database, default_zone),
+        SqlTemplateStore(database),
         SqlUsageStore(database),
     )
 

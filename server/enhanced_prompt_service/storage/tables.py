@@ -363,3 +363,32 @@ leases = Table(
     Column("process", Str, primary_key=True),
     Column("alive_until_us", BigInteger, nullable=False),
 )
+
+# Seen by the whole tenant, changed by their owner. `id` is the text index's; `request_key` is the
+# request_id while it is remembered.
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("tenant", Str, nullable=False),
+    Column("template_id", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("category", Str, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("variables", Text, nullable=False),
+    Column("source_conversation_id", Str, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("etag", Str, nullable=False),
+    Column("request_key", Str),
+    Column("request_hash", Str, nullable=False),
+    UniqueConstraint("tenant", "template_id", name="templates_name"),
+    UniqueConstraint("tenant", "user_id", "request_key", name="templates_request"),
+)
+Index("templates_order", templates.c.tenant, templates.c.updated_us, templates.c.template_id)
+Index("templates_category", templates.c.tenant, templates.c.category)
+
+# Like `event_text`: read only through `templates`, and so through a tenant.
+template_text = table("template_text", column("rowid", BigInteger), column("words", Text))

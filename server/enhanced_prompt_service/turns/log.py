@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from enhanced_prompt_service.domain.bus import LogEntry
+from enhanced_prompt_service.domain.errors import ServiceError
 from enhanced_prompt_service.domain.turns import (
     CLOSING,
     KIND_OF,
@@ -111,6 +112,8 @@ class TurnLog:
         self._waiting: list[asyncio.Future[bool]] = []
         self._copier_waiting: asyncio.Future[bool] | None = None
         self._lost: Failed | None = None
+        self._forgotten = False
+        self._cut: ServiceError | None = None
         self.size = 0
 
     # ---- writing ------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ class TurnLog:
     @property
     def ended(self) -> bool:
         """Whether nothing more will be written: closed, or its runner was lost."""
-        return self.closed or self._lost is not None
+        return self.closed or self._lost is not None or self._cut is not None
 
     def append(self, payload: Payload) -> None:
         """Write a frame. Raises RuntimeError after the closing one."""
@@ -143,6 +146,7 @@ class TurnLog:
         if not delta:
             return
         size = len(delta) if delta.isascii() else len(delta.encode("utf-8", "surrogatepass"))
+        self._account(size)  # also while nobody reads it: the budget is one of memory
         entry = self._open
         if entry is not None and entry.size + size <= MAX_DELTA_BYTES:
             assert entry.parts is not None
@@ -174,6 +178,13 @@ class TurnLog:
             self._wake()
             self._wake_copier()
 
+    def cut(self, error: ServiceError) -> None:
+        """It can't be followed from here any more, and the turn may go on: readers get no closing
+        frame but this error, and may attach again."""
+        if not self.ended:
+            self._cut = error
+            self._wake()
+
     def _push(self, entry: _Entry) -> None:
         if self.ended:
             raise RuntimeError(f"turn {self.turn_id}: a frame after the closing frame")
@@ -196,6 +207,8 @@ class TurnLog:
                 future.set_result(True)
 
     def _account(self, size: int) -> None:
+        if self._forgotten:  # a reader that holds on to it is not the meter's business any more
+            return
         self.size += size
         self._meter.total += size
 
@@ -203,6 +216,7 @@ class TurnLog:
         """Give the bytes back to the meter; the log is dropped by its owner."""
         self._meter.total -= self.size
         self.size = 0
+        self._forgotten = True
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -247,7 +261,8 @@ class TurnLog:
             assert entry.payload is not None
             frame = Frame(self.turn_id, self.attempt, sequence, entry.payload)
             entry.encoded = self._encode(frame)
-            self._account(len(entry.encoded) * 2)
+            # The payload stays beside its encoding; of text, its part was accounted when written.
+            self._account(len(entry.encoded) * 2 - entry.size)
         return entry.encoded, entry.payload
 
     def loss(self) -> tuple[bytes, Payload] | None:
@@ -255,6 +270,11 @@ class TurnLog:
         if self._lost is None:
             return None
         return self._encode(Frame(self.turn_id, self.attempt, 0, self._lost)), self._lost
+
+    def check_cut(self) -> None:
+        """Raises what a log was cut with."""
+        if self._cut is not None:
+            raise self._cut
 
     def wait(self) -> asyncio.Future[bool]:
         """A future that is done when there may be more to read."""
@@ -304,7 +324,8 @@ class Cursor:
         return self._taken
 
     def take_now(self) -> TakenFrame | None:
-        """The next frame if there is one. Raises StopAsyncIteration after the closing frame."""
+        """The next frame if there is one. Raises StopAsyncIteration after the closing frame, and
+        what the log was cut with after the last one."""
         if self._done:
             raise StopAsyncIteration
         log = self._log
@@ -320,6 +341,7 @@ class Cursor:
         if (loss := log.loss()) is not None:
             self._done = True
             return TakenFrame(FrameKind.FAILED, 0, self._taken, *loss)
+        log.check_cut()
         return None
 
     async def take(self, timeout_s: float | None = None) -> TakenFrame | None:

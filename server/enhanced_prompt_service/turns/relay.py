@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 
-from enhanced_prompt_service.domain.bus import Bus, LogEntry
+from enhanced_prompt_service.domain.bus import Bus, LogEntry, Superseded
 from enhanced_prompt_service.domain.errors import Unavailable
 
 from .log import Copier, TurnLog
@@ -19,18 +20,30 @@ _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
 
 
-async def relay(log: TurnLog, bus: Bus, *, keep_s: float, give_up_s: float) -> None:
+async def relay(
+    log: TurnLog,
+    bus: Bus,
+    *,
+    keep_s: float,
+    give_up_s: float,
+    on_superseded: Callable[[], None],
+) -> None:
     """Copy a gated log to its end, then let the bus keep it for `keep_s`.
 
     When the bus is still away `give_up_s` after the log ended, nobody elsewhere will read it: the
-    stored answer stands for it.
+    stored answer stands for it. Where another runner has begun the next attempt (this process was
+    stopped for a while), nothing more is shown of this one, and `on_superseded` is called.
     """
     copier = log.copier()
     if not bus.up:  # it is known to be away: no reader waits for its time-out
         log.set_gated(False)
-    while entries := await copier.take():
-        if not await _deliver(log, copier, bus, entries, give_up_s):
-            return
+    try:
+        while entries := await copier.take():
+            if not await _deliver(log, copier, bus, entries, give_up_s):
+                return
+    except Superseded:
+        on_superseded()
+        return
     try:
         await bus.expire_log(log.turn_id, keep_s)
     except Unavailable:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 import structlog
 
 from enhanced_prompt_service.domain.bus import Bus, Listener
-from enhanced_prompt_service.domain.errors import ServiceError, Unavailable
+from enhanced_prompt_service.domain.errors import NotFound, ServiceError, Unavailable
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.stores import TurnStore
 from enhanced_prompt_service.domain.turns import TurnRow
@@ -47,7 +47,11 @@ def process_of(runner: str) -> str:
 
 
 class Replicas:
-    """The shared side of `Turns`. `process` is this process's name in turn rows."""
+    """The shared side of `Turns`. `process` is this process's name in turn rows.
+
+    `lapsed` says that the lease had run out when it was renewed: this process was stopped, or the
+    database was away, and others may have taken its turns over.
+    """
 
     def __init__(
         self,
@@ -70,12 +74,15 @@ class Replicas:
         self._renewals = 0
         self._leftovers = Leftovers(bus, monotonic)
         self._mirrors: dict[tuple[str, int], Mirror] = {}
+        self._renewed_at = 0.0
+        self.lapsed = False
 
     # ---- this process's turns -------------------------------------------------------------------
 
     async def enter(self) -> None:
         """Take the lease: before the first turn, so that nobody thinks it lost."""
         await self._turns.renew(self._process, LEASE_S)
+        self._renewed_at = asyncio.get_running_loop().time()
 
     async def leave(self) -> None:
         """Give the lease back, after the last turn."""
@@ -84,9 +91,15 @@ class Replicas:
         except ServiceError:
             _log.warning("lease not released: it runs out by itself")
 
-    async def relay(self, log: TurnLog) -> None:
-        """Copy a log to the bus until it ends."""
-        await relay(log, self._bus, keep_s=self._keep_s, give_up_s=GIVE_UP_S)
+    async def relay(self, log: TurnLog, on_superseded: Callable[[], None]) -> None:
+        """Copy a log to the bus until it ends, or another runner has begun the next attempt."""
+        await relay(
+            log,
+            self._bus,
+            keep_s=self._keep_s,
+            give_up_s=GIVE_UP_S,
+            on_superseded=on_superseded,
+        )
 
     async def watched(self, turn_id: str) -> bool:
         """Whether a reader elsewhere watches a turn; not knowing counts as yes (rule 16)."""
@@ -99,35 +112,54 @@ class Replicas:
         """Hear when somebody writes to this process."""
         return self._bus.listen(self._process)
 
-    async def stops(self, letters: Listener) -> list[tuple[str, bool]]:
-        """Wait up to a second, renew the lease, and say which of our turns somebody wants stopped,
-        and whether because it was deleted.
+    async def attend(self, letters: Listener, stop: Callable[[str, bool], None]) -> None:
+        """Wait up to a second, renew the lease, and call `stop` for each of our turns that somebody
+        wants stopped, saying whether because it was deleted.
 
         Raises nothing that passes by itself: a database that is away is tried again. A bus that
-        does not answer must not keep the lease from being renewed.
+        does not answer must not keep the lease from being renewed, nor a slow renewal a letter
+        from being read: whoever wrote it waits for the model to stop.
         """
         await letters.wait(RENEW_S)
-        written, noted = await asyncio.gather(self._collect(), self._renew())
+        await asyncio.gather(self._collect(stop), self._renew(stop))
         await self._leftovers.sweep()
-        wishes = [(one.removeprefix(_DELETED), one.startswith(_DELETED)) for one in written]
-        return [*wishes, *((one, False) for one in noted)]
 
-    async def _collect(self) -> list[str]:
+    async def _collect(self, stop: Callable[[str, bool], None]) -> None:
         try:
-            return await self._bus.collect(self._process)
+            written = await self._bus.collect(self._process)
         except Unavailable:
-            return []
+            return
+        for one in written:
+            stop(one.removeprefix(_DELETED), one.startswith(_DELETED))
 
-    async def _renew(self) -> list[str]:
+    async def _renew(self, stop: Callable[[str, bool], None]) -> None:
         try:
             wanted = await self._turns.renew(self._process, LEASE_S)
+            now = asyncio.get_running_loop().time()
+            if now - self._renewed_at > LEASE_S:
+                self.lapsed = True
+            self._renewed_at = now
+            for turn_id in wanted:
+                stop(turn_id, False)
             self._renewals += 1
             if self._renewals % round(LOST_S / RENEW_S) == 1:
                 await self._close_lost()
-            return wanted
         except ServiceError:
             _log.warning("lease not renewed: the database is away")
-            return []
+
+    async def taken_over(self, turns: Mapping[str, tuple[Caller, int]]) -> list[str]:
+        """Those of our turns, by caller and attempt, that another runner took or somebody closed
+        while the lease had lapsed; says `lapsed` no more. Raises ServiceError."""
+        found: list[str] = []
+        for turn_id, (caller, attempt) in turns.items():
+            try:
+                row = await self._turns.get_turn(caller, turn_id)
+            except NotFound:
+                continue  # deleted: its runner is told so
+            if row.attempt != attempt or row.state.ended:
+                found.append(turn_id)
+        self.lapsed = False
+        return found
 
     async def _close_lost(self) -> None:
         if lost := await self._turns.fail_lost(LOST_S, self._now()):

@@ -49,12 +49,19 @@ from .memory import HotMemory, Past, stored
 
 _log = structlog.get_logger("eps.turns")
 
+_TAKEN_OVER = TurnError(
+    Reason.RUNNER_LOST,
+    "another runner took this turn over; ask again with the same request_id",
+    retryable=True,
+)
+
 
 class Stop(Enum):
     """Why a running turn is stopped from outside."""
 
     CANCEL = "cancel"  # somebody asked for it, or nobody watches
     DRAIN = "drain"  # this process is going away
+    TAKEN_OVER = "taken over"  # another runner has begun the next attempt
     DELETED = "deleted"  # its conversation is gone: there is nothing to store it in
 
 
@@ -75,9 +82,9 @@ class RunnerParts:
     monotonic: Callable[[], float]
     timeout_s: float
     history_turns: int
-    models: tuple[str, ...] = ()
     memory: HotMemory | None = None
     ended: Callable[[TurnState, float | None], None] = lambda state, first_text_s: None
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +242,10 @@ class Attempt:
                 )
             )
             return
+        if self._stop is Stop.TAKEN_OVER:
+            self._closing = True
+            self._log.abandon(_TAKEN_OVER)
+            return
         if self._stop is Stop.CANCEL:
             await self._close(TurnState.CANCELLED, self._response(self._partial()))
             return
@@ -281,9 +292,7 @@ class Attempt:
             self._log.abandon(self._incident())
             return False
         if not won:
-            self._log.abandon(
-                TurnError(Reason.RUNNER_LOST, "another runner took this turn over", retryable=True)
-            )
+            self._log.abandon(_TAKEN_OVER)
             return False
         first = self._writer.first_text_at
         self._parts.ended(state, None if first is None else first - self._started)

@@ -118,6 +118,8 @@ class Turns:
             monotonic=parts.monotonic,
         )
         self._running: dict[str, _Running] = {}
+        self._later: set[asyncio.Task[None]] = set()
+        self._beginning: dict[str, asyncio.Event] = {}  # by runner: rows that are being written
         self._starting: dict[tuple[str, str, str], asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stack = AsyncExitStack()
@@ -149,10 +151,28 @@ class Turns:
         """Keep the lease, and stop what others ask to stop, until this process leaves."""
         async with replicas.letters() as letters:
             while self._tasks is not None:
-                for turn_id, deleted in await replicas.stops(letters):
-                    running = self._running.get(turn_id)
-                    if running is not None:
-                        running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
+                await replicas.attend(letters, self._asked_to_stop)
+                if replicas.lapsed:
+                    await self._give_up_taken_over(replicas)
+
+    def _asked_to_stop(self, turn_id: str, deleted: bool) -> None:
+        running = self._running.get(turn_id)
+        if running is not None:
+            running.attempt.stop(Stop.DELETED if deleted else Stop.CANCEL)
+
+    async def _give_up_taken_over(self, replicas: Replicas) -> None:
+        ours = {
+            turn_id: (running.caller, running.log.attempt)
+            for turn_id, running in self._running.items()
+        }
+        try:
+            taken = await replicas.taken_over(ours)
+        except ServiceError:
+            return  # it is asked again with the next renewal
+        for turn_id in taken:
+            running = self._running.get(turn_id)
+            if running is not None and running.log.attempt == ours[turn_id][1]:
+                running.attempt.stop(Stop.TAKEN_OVER)
 
     async def __aexit__(
         self,
@@ -165,6 +185,8 @@ class Turns:
         self._tasks = None
         if self._serving is not None:
             self._serving.cancel()
+        for task in self._later:
+            task.cancel()
         # The caller's own error is not the task group's: it would be wrapped on its way out.
         await self._stack.__aexit__(None, None, None)
         if self._replicas is not None:
@@ -243,19 +265,24 @@ class Turns:
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
         turn_id = self._new_id("turn")
         runner = f"{self._config.runner}/{turn_id}"
-        row = await self._parts.turns.begin(
-            caller,
-            turn_id=turn_id,
-            conversation_id=request.conversation_id or self._new_id("conv"),
-            message_id=request.request_id or self._new_id("msg"),
-            request_id=request.request_id,
-            request_hash=request_hash(request),
-            query=request.query,
-            runner=runner,
-            now=self._parts.real_clock.now(),
-        )
-        if row.runner == runner:
-            return self._run(caller, row, request)
+        begun = self._beginning[runner] = asyncio.Event()
+        try:
+            row = await self._parts.turns.begin(
+                caller,
+                turn_id=turn_id,
+                conversation_id=request.conversation_id or self._new_id("conv"),
+                message_id=request.request_id or self._new_id("msg"),
+                request_id=request.request_id,
+                request_hash=request_hash(request),
+                query=request.query,
+                runner=runner,
+                now=self._parts.real_clock.now(),
+            )
+            if row.runner == runner:
+                return self._run(caller, row, request)
+        finally:
+            del self._beginning[runner]
+            begun.set()
         return await self._join(caller, row)
 
     def _run(self, caller: Caller, row: TurnRow, request: TurnRequest) -> Attached:
@@ -287,8 +314,10 @@ class Turns:
             running.ended.set()
             if not self._running:
                 self._idle.set()
-        if running.attempt.unstored:
-            await self._store_later(running)
+        if running.attempt.unstored and self._tasks is not None:
+            task = self._tasks.create_task(self._store_later(running), name=f"store {turn_id}")
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
         await running.attempt.remember()
 
     async def _store_later(self, running: _Running) -> None:
@@ -298,7 +327,7 @@ class Turns:
         Ends with this process: the next one, or a lost lease, then closes the row as failed.
         """
         wait_s = self._config.store_again_s
-        while not self._draining:
+        while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             try:
@@ -313,12 +342,14 @@ class Turns:
             return
 
     async def _relay(self, replicas: Replicas, attempt: Attempt, log: TurnLog) -> None:
-        await replicas.relay(log)
+        await replicas.relay(log, lambda: attempt.stop(Stop.TAKEN_OVER))
         if attempt.deleted:  # only now: the relay may have added frames after the deletion
             self._shelf.drop(log.turn_id)
             await replicas.drop((), (log.turn_id,))
 
     async def _join(self, caller: Caller, row: TurnRow, *, after_sequence: int = 0) -> Attached:
+        if (begun := self._beginning.get(row.runner)) is not None:
+            await begun.wait()  # its row is written here, and its log is opened next
         log = self._shelf.find(row.turn_id)
         if log is not None and log.attempt == row.attempt:
             running = self._running.get(row.turn_id)
@@ -378,6 +409,9 @@ class Turns:
             Unavailable: it runs elsewhere, and its log is out of reach.
         """
         row = await self._parts.turns.get_turn(caller, turn_id)
+        log = self._shelf.find(turn_id)
+        if log is not None and log.attempt > row.attempt:  # it began anew since the row was read
+            row = await self._parts.turns.get_turn(caller, turn_id)
         if attempt > row.attempt:
             raise OutOfRange(
                 f"attempt {attempt} is beyond the newest, {row.attempt}",
@@ -461,7 +495,7 @@ class Turns:
                 async with asyncio.timeout(_CANCEL_S):
                     while not (await cursor.__anext__()).closing:
                         pass
-            except TimeoutError:
+            except (TimeoutError, Unavailable):
                 return
 
     def _release(self, mirror: Mirror) -> None:

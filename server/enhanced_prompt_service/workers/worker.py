@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from ..app import AgentMaker, grounded_agent, run
+from ..app import AgentMaker, run
 from ..config import Settings
 from ..domain.errors import ServiceError
 from .place import Place
 
 
-def work(place: str, make_agent: AgentMaker = grounded_agent) -> None:
+def work(place: str, make_agent: AgentMaker | None = None) -> None:
     """Serve at the place that the supervisor chose, until SIGTERM or the supervisor's end."""
     try:
         run(Settings.from_environment(), make_agent=make_agent, place=Place.load(place))

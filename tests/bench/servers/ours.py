@@ -1,8 +1,9 @@
 """Our server as `eps serve` runs it, with an agent of the bench or its own.
 
-    python -m tests.bench.servers.ours node|model|grounded [--pause S]
+    python -m tests.bench.servers.ours node|model|grounded|flood|stoppable [--pause S]
 
-Storage is where EPS_HOME or EPS_DATABASE_URL say, else an empty folder that is removed at the end.
+`--port P --own-port Q` makes it one of several workers on port P. Storage is where EPS_HOME or
+EPS_DATABASE_URL say, else an empty folder that is removed at the end.
 Logs are written as ever.
 """
 
@@ -21,34 +22,48 @@ from enhanced_prompt_service import logs
 from enhanced_prompt_service.app import WarmAgent, create_app, grounded_agent, settle
 from enhanced_prompt_service.config import Settings
 from enhanced_prompt_service.storage import Stores
+from enhanced_prompt_service.workers.place import Place
 
 
-async def main(agent: str, pause_s: float) -> None:
-    """Serve on a free port until SIGTERM."""
+async def main(agent: str, pause_s: float, place: Place | None) -> None:
+    """Serve, on a free port where no place is given, until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
     def make_agent(stores: Stores, settings: Settings) -> WarmAgent:
         if agent == "grounded":
             return grounded_agent(stores, settings)
-        from tests.bench.agents import ModelAgent, NodeAgent
+        from tests.bench import agents
 
-        return NodeAgent() if agent == "node" else ModelAgent(pause_s)
+        match agent:
+            case "node":
+                return agents.NodeAgent()
+            case "flood":
+                return agents.FloodAgent()
+            case "stoppable":
+                return agents.StoppableAgent()
+            case _:
+                return agents.ModelAgent(pause_s)
 
     with tempfile.TemporaryDirectory(prefix="eps-bench-home-") as empty:
         home = Path(os.environ.get("EPS_HOME", empty))
         settings = Settings(home=home, port=0, drain_s=0.5)
         logs.configure(settings.log_level, settings.log_format)
-        async with create_app(settings, make_agent=make_agent) as app:
+        async with create_app(settings, make_agent=make_agent, place=place) as app:
             settle()
-            print("LISTENING", app.port, flush=True)
+            print("LISTENING", app.port if place is None else place.own_port, flush=True)
             await stop.wait()
 
 
 if __name__ == "__main__":
     given = argparse.ArgumentParser()
-    given.add_argument("agent", choices=("node", "model", "grounded"))
+    given.add_argument("agent", choices=("node", "model", "grounded", "flood", "stoppable"))
     given.add_argument("--pause", type=float, default=0.0)
+    given.add_argument("--port", type=int)
+    given.add_argument("--own-port", type=int)
     arguments = given.parse_args()
+    where = None
+    if arguments.port is not None:
+        where = Place(0, arguments.port, arguments.own_port, ready_fd=-1, life_fd=-1)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(arguments.agent, arguments.pause))
+        runner.run(main(arguments.agent, arguments.pause, where))

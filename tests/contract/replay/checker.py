@@ -50,6 +50,11 @@ class Reading:
         """Whether the newest frame closes its attempt."""
         return bool(self.frames) and kind_of(self.frames[-1]) in CLOSING
 
+    @property
+    def failed(self) -> bool:
+        """Whether the newest attempt seen has failed."""
+        return bool(self.frames) and kind_of(self.frames[-1]) == "failed"
+
 
 Log = Sequence[turns_pb2.TurnFrame]
 

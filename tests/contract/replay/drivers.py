@@ -90,11 +90,14 @@ class InProcess:
 
 
 class OverTcp:
-    """Raw calls; each goes to any of the targets, over a connection that it shares."""
+    """Raw calls; each goes over any of the channels. `address` is where others may connect."""
 
-    def __init__(self, channels: Sequence[grpc.aio.Channel], draw: random.Random) -> None:
+    def __init__(
+        self, channels: Sequence[grpc.aio.Channel], draw: random.Random | None = None
+    ) -> None:
         self._channels = channels
-        self._draw = draw
+        self.address = ""
+        self._draw = draw or random.Random()
 
     def ask(self, request: pb.AskRequest) -> Frames:
         return self._stream("Ask", request)

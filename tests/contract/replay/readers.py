@@ -12,7 +12,7 @@ from enhanced_prompt.v1 import turns_pb2
 from tests.support.agents import said
 
 from .checker import Broken, Reading, check, check_log, kind_of
-from .drivers import Driver, Frames
+from .drivers import Driver, Frames, Refused
 
 DETAILS = (turns_pb2.DETAIL_ANSWER, turns_pb2.DETAIL_REASONING)
 MOST_FRAMES = 25  # of a piece
@@ -70,6 +70,44 @@ async def _replay(driver: Driver, plan: Plan) -> int:
     return asking.cuts + watching.cuts
 
 
+async def replay_anew(driver: Driver, plan: Plan) -> int:
+    """The same over two attempts: the first one fails, and the question is asked again at once,
+    wherever the second reader is."""
+    try:
+        return await _replay_anew(driver, plan)
+    except Exception as error:
+        error.add_note(f"to see it again: {plan}")
+        raise
+
+
+async def _replay_anew(driver: Driver, plan: Plan) -> int:
+    draw = random.Random(plan.seed)
+    request = pb.AskRequest(
+        query=plan.query, request_id=f"r-{plan.seed}", detail=turns_pb2.DETAIL_REASONING
+    )
+    asking = Reading(request.detail)
+    watching = Reading(draw.choice(DETAILS))
+    ended = asyncio.Event()
+    first = driver.ask(request)
+    asking.take(await anext(first))
+    turn_id = asking.frames[0].turn_id
+    follower = _Follower(driver, turn_id, watching, random.Random(draw.random()), ended, attempts=2)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(follower.read(None, plan.cuts))
+        await _take(first, asking, None)
+        log = list(asking.frames)
+        check_log(log)
+        if not asking.failed:
+            raise Broken("the first attempt did not fail")
+        await _take(driver.ask(request), asking, None)
+        ended.set()
+    newest = await whole_log(driver, turn_id)
+    check_log(newest)
+    for reading in (asking, watching):
+        check(reading, {1: log, 2: newest})
+    return watching.cuts
+
+
 async def whole_log(driver: Driver, turn_id: str) -> list[turns_pb2.TurnFrame]:
     """All frames of an ended turn's newest attempt."""
     reading = Reading(turns_pb2.DETAIL_REASONING)
@@ -94,15 +132,19 @@ async def _take(stream: Frames, reading: Reading, most: int | None) -> None:
         if most == 0:
             return
         count = 0
-        async for raw in stream:
-            if reading.take(raw) is not None:
-                count += 1
-            if count == most:
-                return
+        try:
+            async for raw in stream:
+                if reading.take(raw) is not None:
+                    count += 1
+                if count == most:
+                    return
+        except Refused:
+            if not reading.failed:  # after `failed` the stream ends with the same status
+                raise
 
 
 class _Follower:
-    """One reader that goes on after each cut, until it has the closing frame."""
+    """One reader that goes on after each cut, until it has the last attempt's closing frame."""
 
     def __init__(
         self,
@@ -111,12 +153,14 @@ class _Follower:
         reading: Reading,
         draw: random.Random,
         ended: asyncio.Event,
+        attempts: int = 1,
     ) -> None:
         self._driver = driver
         self._turn_id = turn_id
         self._reading = reading
         self._draw = draw
         self._ended = ended
+        self._attempts = attempts
 
     async def read(self, opened: Frames | None, cuts: int) -> None:
         draw, reading = self._draw, self._reading
@@ -124,24 +168,30 @@ class _Follower:
             await _take(opened or self._again(), reading, draw.randint(0, MOST_FRAMES))
             opened = None
             if reading.ended:
-                return
+                break
             reading.cuts += 1
             if draw.random() < 0.1:
                 await self._ended.wait()
             else:
                 await asyncio.sleep(draw.choice(PAUSES_S))
-        await _take(self._again(), reading, None)
+        while not (reading.ended and reading.attempt == self._attempts):
+            if reading.ended:
+                await self._ended.wait()
+            await _take(self._again(), reading, None)
 
     def _again(self) -> Frames:
         reading = self._reading
+        attempt = reading.attempt
+        if self._attempts == 1:
+            attempt = self._draw.choice((0, 1))  # 0 is the newest
         return self._driver.watch(
             pb.WatchTurnRequest(
                 turn_id=self._turn_id,
-                attempt=self._draw.choice((0, 1)),
+                attempt=attempt,
                 after_sequence=reading.last_sequence,
                 detail=reading.detail,
             )
         )
 
 
-__all__ = ["Plan", "replay", "whole_log"]
+__all__ = ["Plan", "replay", "replay_anew", "whole_log"]

@@ -12,18 +12,24 @@ import grpc
 import grpc.aio
 import pytest
 
+from enhanced_prompt import AsyncClient, ClientOptions, Retry
+from enhanced_prompt.v1 import turns_pb2
 from enhanced_prompt_service.app import create_app
 from enhanced_prompt_service.config import Settings
-from tests.support.agents import TalkativeAgent
-from tests.support.redis import redis_server
-from tests.support.workers import workers
+from tests.integration.test_client_reattaches import Cutting
+from tests.support.agents import TalkativeAgent, said
+from tests.support.workers import Worker
 
+from .checker import Reading, check, check_log
 from .drivers import Driver, InProcess, OverTcp
-from .readers import Plan, replay
+from .readers import DETAILS, Plan, replay, replay_anew, whole_log
 
 LEAST_CUTS = 500
+CLIENT_TURNS = 8
+PATIENT = ClientOptions(reattach=Retry(attempts=50, first=0.01, longest=0.05))
 MOST_CUTS = 12  # of one reader
 AT_ONCE = 16
+MODELS = ("instant", "paced", "paced", "flaky")
 
 
 @pytest.fixture
@@ -39,12 +45,14 @@ async def in_process(tmp_path: Path) -> AsyncIterator[Driver]:
 
 
 @pytest.fixture
-async def over_tcp(tmp_path: Path, seed: int) -> AsyncIterator[Driver]:
+async def over_tcp(tmp_path: Path, seed: int) -> AsyncIterator[OverTcp]:
     async with (
         create_app(_settings(tmp_path), make_agent=TalkativeAgent()) as app,
         grpc.aio.insecure_channel(app.address) as channel,
     ):
-        yield OverTcp([channel], random.Random(seed))
+        driver = OverTcp([channel], random.Random(seed))
+        driver.address = app.address
+        yield driver
 
 
 def _settings(folder: Path) -> Settings:
@@ -52,12 +60,8 @@ def _settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
-async def two_workers(tmp_path: Path, database_url: str, seed: int) -> AsyncIterator[Driver]:
+async def two_workers(pair: tuple[Worker, ...], seed: int) -> AsyncIterator[Driver]:
     async with AsyncExitStack() as stack:
-        redis = stack.enter_context(redis_server())
-        pair = await stack.enter_async_context(
-            workers(tmp_path, 2, database_url=database_url, redis_url=redis.url)
-        )
         channels = [
             await stack.enter_async_context(grpc.aio.insecure_channel(one.address)) for one in pair
         ]
@@ -74,6 +78,28 @@ async def test_over_tcp_every_reader_sees_each_frame_once(over_tcp: Driver, seed
     await many_cuts(over_tcp, seed)
 
 
+async def test_our_own_client_attaches_again_by_itself_and_gives_each_frame_once(
+    over_tcp: OverTcp, seed: int
+) -> None:
+    """Its connection breaks after any number of bytes, which is also in the middle of a frame."""
+    draw = random.Random(seed)
+    cuts = 0
+    for number in range(CLIENT_TURNS):
+        query = f"{MODELS[number % 2]} 1 {seed}-{number}"
+        reading = Reading(draw.choice(DETAILS))
+        detail = "answer" if reading.detail == turns_pb2.DETAIL_ANSWER else "reasoning"
+        proxy = Cutting(over_tcp.address, [draw.randint(60, 4000) for _ in range(10)])
+        async with proxy.serving() as address, AsyncClient(address, options=PATIENT) as client:
+            turn = client.ask(query, detail=detail)
+            reading.frames += [frame.message async for frame in turn]
+        log = await whole_log(over_tcp, turn.turn_id)
+        check_log(log)
+        check(reading, {1: log})
+        assert turn.text_so_far == turn.response.response == said(query)
+        cuts += proxy.cuts
+    assert cuts >= CLIENT_TURNS, f"seed {seed}"
+
+
 @pytest.mark.redis
 @pytest.mark.soak
 async def test_through_two_workers_every_reader_sees_each_frame_once(
@@ -83,18 +109,19 @@ async def test_through_two_workers_every_reader_sees_each_frame_once(
 
 
 async def many_cuts(driver: Driver, seed: int) -> None:
-    """Turns of both models, several at once, until readers were cut often enough."""
+    """Turns of all models, several at once, until readers were cut often enough."""
     draw = random.Random(seed)
     left = LEAST_CUTS
 
     async def keep_asking(model: str) -> None:
         nonlocal left
+        run = replay_anew if model == "flaky" else replay
         while left > 0:
             number = draw.randrange(2**32)
-            cuts = await replay(driver, Plan(number, f"{model} 1 {number}", MOST_CUTS))
+            cuts = await run(driver, Plan(number, f"{model} 1 {number}", MOST_CUTS))
             left -= cuts  # after the await: others count as well
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(AT_ONCE):
-            tasks.create_task(keep_asking("paced" if number % 2 else "instant"))
+            tasks.create_task(keep_asking(MODELS[number % len(MODELS)]))
     assert left <= 0

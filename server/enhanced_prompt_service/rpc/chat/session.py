@@ -2,7 +2,8 @@
 
     listener    reads the client's frames, one at a time, and carries them out or says why not
     answerer    begins the current prompt's turn and hands on its frames, by cursor
-    writer      the call's own task: sends what both have to say, one message at a time
+    tools       run beside the turns, a few at a time
+    writer      the call's own task: sends what all have to say, one message at a time
 
 A turn belongs to `turns`, not to the chat: losing the chat loses a reader. Half-close ends the
 listener alone; since a client's cancel first looks the same, nothing is begun or stored for it.
@@ -19,6 +20,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from enhanced_prompt.v1 import chat_pb2 as pb
+from enhanced_prompt.v1 import turns_pb2
 from enhanced_prompt.v1.common_pb2 import TurnCursor
 
 from ...domain.errors import (
@@ -29,19 +31,21 @@ from ...domain.errors import (
     Reason,
     ServiceError,
     Unavailable,
-    Unimplemented,
 )
 from ...domain.identity import Caller
 from ...domain.turns import FrameKind, TurnRequest, TurnRow
-from ...turns import Attached
+from ...turns import Attached, TakenFrame
 from ..call import Call
 from ..convert import chat as convert
 from ..convert.turns import kinds_wanted
 from ..leaving import Leaving, LeavingOptions, gone_away
 from ..stream import place_of
+from ..toolbox import Toolbox
 from ..validate import Validator
+from .beside import Beside
 from .outbox import Outbox
 from .prompts import Prompt, Prompts
+from .tools import ChatTools
 
 _CLOSING_ONLY: frozenset[FrameKind] = frozenset()
 _check: Any = Validator().check_for(pb.ChatRequest)
@@ -54,6 +58,7 @@ class ChatOptions:
     Attributes:
         ping_s: A client that sent nothing for so long is taken for gone.
         waiting: How many prompts may wait behind the one that is being answered.
+        beside: How many tools may run beside the turns.
         models: What can be chosen, for `ready`.
         look_s: How soon a prompt that waits for a turn of another replica tries again where that
             turn's end can't be seen.
@@ -61,6 +66,7 @@ class ChatOptions:
 
     ping_s: float = 60.0
     waiting: int = 10
+    beside: int = 4
     models: tuple[str, ...] = ("grounded",)
     look_s: float = 0.5
 
@@ -100,6 +106,7 @@ class Chat:
         new_id: Callable[[str], str],
         heartbeat_s: float,
         leaving: LeavingOptions,
+        toolbox: Toolbox | None = None,
     ) -> None:
         self._call = call
         self._turns = turns
@@ -109,6 +116,11 @@ class Chat:
         self._session_id = new_id("chat")
         self._outbox = Outbox(call, heartbeat_s=heartbeat_s, now=now)
         self._prompts = Prompts()
+        self._toolbox = toolbox or Toolbox()
+        self._tools = ChatTools(call, self._outbox, self._toolbox)
+        self._beside = Beside(options.beside, self._reject)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._offered: set[str] = set()
         self._leave_now = asyncio.Event()
         self._leaving = Leaving(call, leaving, self._leave_now.set)
         self._leaves = False
@@ -139,9 +151,11 @@ class Chat:
         try:
             with self._leaving:
                 async with asyncio.TaskGroup() as tasks:
+                    self._tasks = tasks
                     listening = tasks.create_task(self._listen(requests))
                     leaving = tasks.create_task(self._leave())
                     await self._answer()
+                    await self._beside.idle()
                     listening.cancel()  # nothing is left to be asked, or the chat goes away
                     leaving.cancel()
         except ExceptionGroup as group:
@@ -205,12 +219,17 @@ class Chat:
                 case "ping":
                     await self._outbox.put(convert.pong(message.ping.time, self._now()))
                 case _:
-                    raise Unimplemented(
-                        f"{kind} is in the contract and not built yet", metadata={"method": kind}
-                    )
+                    self._run_beside(message, kind, setup)
         except ServiceError as error:
             message_id: str = getattr(getattr(message, kind), "message_id", "")
             await self._reject(message_id, error)
+
+    def _run_beside(self, message: pb.ChatRequest, kind: str, setup: pb.ChatSetup) -> None:
+        if self._leaves:
+            raise gone_away()
+        assert self._tasks is not None
+        message_id, work = self._tools.work(message, kind, setup, self._conversation_id)
+        self._beside.start(self._tasks, message_id, work)
 
     async def _set_up(self, setup: pb.ChatSetup) -> None:
         if self._setup is None:
@@ -230,6 +249,8 @@ class Chat:
                 self._conversation_id,
                 caller,
                 models=self._options.models,
+                templates=self._toolbox.has_templates,
+                tools=self._toolbox.has_tools,
                 running_turn_id=running,
             )
         )
@@ -273,6 +294,7 @@ class Chat:
     async def _cancel(self, frame: pb.ChatCancel) -> None:
         match frame.WhichOneof("target"):
             case "message_id":
+                self._beside.stop(frame.message_id)
                 prompt = self._prompts.find(frame.message_id)
                 if prompt is None:
                     return
@@ -282,6 +304,7 @@ class Chat:
                     self._prompts.drop(prompt)
                     await self._reject(prompt.message_id, _cancelled())
             case "all" if frame.all:
+                self._beside.stop_all()
                 await self._cancel_all()
             case _:
                 raise InvalidArgument.of("cancel", "names a message_id, or all as true")
@@ -319,20 +342,58 @@ class Chat:
         except ServiceError as error:
             await self._reject(prompt.message_id, error)
             return
-        with attached:
-            prompt.turn_id, prompt.behind = attached.turn_id, False
-            await self._accept(prompt)
-            if prompt.dropped:
-                await self._stop_turn(prompt.turn_id)
-            cursor = attached.cursor(kinds_wanted(setup.detail, setup.frame_kinds))
-            self._place = partial(place_of, attached, cursor)
+        first = True
+        while True:
+            with attached:
+                if first:
+                    first = False
+                    prompt.turn_id, prompt.behind = attached.turn_id, False
+                    await self._accept(prompt)
+                    if prompt.dropped:
+                        await self._stop_turn(prompt.turn_id)
+                cursor = attached.cursor(kinds_wanted(setup.detail, setup.frame_kinds))
+                self._place = partial(place_of, attached, cursor)
+                try:
+                    while (taken := await cursor.take()) is not None:
+                        await self._outbox.put_frame(taken)
+                        if taken.kind is FrameKind.COMPLETED:
+                            await self._offer(taken)
+                        if taken.closing:
+                            return
+                except Unavailable as error:  # it runs elsewhere, and the way to it is lost
+                    cut = error
+                finally:
+                    self._place = None
+            found = await self._attach_again(attached, cursor.last_sequence, cut)
+            if found is None:
+                await self._reject(prompt.message_id, cut)
+                return
+            attached = found
+
+    async def _attach_again(
+        self, lost: Attached, after: int, error: Unavailable
+    ) -> Attached | None:
+        """Go on with a turn whose log is out of reach, as soon as it is in reach again, or has
+        ended; None where it is not there any more."""
+        while True:
+            await asyncio.sleep(error.retry_after_s or self._options.look_s)
             try:
-                while (taken := await cursor.take()) is not None:
-                    await self._outbox.put_frame(taken)
-                    if taken.closing:
-                        return
-            finally:
-                self._place = None
+                return await self._turns.attach(
+                    self._call.caller, lost.turn_id, attempt=lost.attempt, after_sequence=after
+                )
+            except Unavailable as again:
+                error = again
+            except ServiceError:
+                return None
+
+    async def _offer(self, taken: TakenFrame) -> None:
+        """Offer the templates that an answer suggests, each once a chat."""
+        # From its bytes: another replica may have made it.
+        frame = turns_pb2.TurnFrame.FromString(taken.encoded)
+        for one in frame.completed.response.template_suggestions:
+            if one.body not in self._offered:
+                self._offered.add(one.body)
+                await self._outbox.put(convert.opportunity(one, frame.turn_id))
 
     async def _begin(self, prompt: Prompt, setup: pb.ChatSetup) -> Attached:
         """Begin a prompt's turn, where another reader's turn runs as the policy says.

@@ -20,6 +20,7 @@ from ...domain.answers import (
     PromptResponse,
     QuestionType,
     ResponseType,
+    TemplateSuggestion,
     Usage,
 )
 from .times import mask_message, time_range, timestamp
@@ -65,6 +66,19 @@ def prompt_response(found: PromptResponse) -> answers_pb2.PromptResponse:
         total_matches=answer.total_matches,
         facts=[fact(one) for one in answer.facts],
         coverage=None if answer.coverage is None else coverage_report(answer.coverage),
+        template_suggestions=[suggestion(one) for one in answer.template_suggestions],
+    )
+
+
+def suggestion(found: TemplateSuggestion) -> answers_pb2.TemplateSuggestion:
+    """A template that would serve."""
+    return answers_pb2.TemplateSuggestion(
+        title=found.title,
+        description=found.description,
+        category=found.category,
+        confidence=found.confidence,
+        reasoning=found.reasoning,
+        body=found.body,
     )
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from enhanced_prompt.v1 import answers_pb2, turns_pb2
 from enhanced_prompt.v1 import chat_pb2 as pb
-from enhanced_prompt.v1 import turns_pb2
 
 from ...domain.errors import ServiceError
 from ...domain.identity import Caller
@@ -48,6 +48,8 @@ def ready(
     conversation_id: str,
     caller: Caller,
     *,
+    templates: bool = False,
+    tools: bool = False,
     models: tuple[str, ...],
     running_turn_id: str,
 ) -> bytes:
@@ -58,7 +60,12 @@ def ready(
             conversation_id=conversation_id,
             authenticated=False,
             identity=pb.ChatIdentity(tenant=caller.tenant, user_id=caller.user),
-            features=pb.ChatFeatures(models=models),
+            features=pb.ChatFeatures(
+                template_creation=templates,
+                ai_optimization=tools,
+                langchain_fallback=len(models) > 1,
+                models=models,
+            ),
             running_turn_id=running_turn_id,
         )
     ).SerializeToString()
@@ -70,6 +77,13 @@ def accepted(message_id: str, turn_id: str, queue_position: int) -> bytes:
         accepted=pb.ChatAccepted(
             message_id=message_id, turn_id=turn_id, queue_position=queue_position
         )
+    ).SerializeToString()
+
+
+def opportunity(suggestion: answers_pb2.TemplateSuggestion, turn_id: str) -> bytes:
+    """A template is offered."""
+    return pb.ChatResponse(
+        template_opportunity=pb.ChatTemplateOpportunity(suggestion=suggestion, turn_id=turn_id)
     ).SerializeToString()
 
 

@@ -9,5 +9,13 @@ from .history import HistoryService
 from .metrics import MetricsService
 from .prompt import PromptService
 from .sites import SiteService
+from .templates import TemplateService
 
-__all__ = ["EventService", "HistoryService", "MetricsService", "PromptService", "SiteService"]
+__all__ = [
+    "EventService",
+    "HistoryService",
+    "MetricsService",
+    "PromptService",
+    "SiteService",
+    "TemplateService",
+]

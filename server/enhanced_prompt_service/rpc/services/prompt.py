@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -13,17 +14,27 @@ from enhanced_prompt.v1 import prompt_service_pb2 as pb
 from enhanced_prompt.v1.chat_pb2 import ChatRequest
 
 from ...domain.identity import Caller
+from ...domain.prompts import GenerationPart
 from ...domain.turns import Failed, FrameKind, TurnRequest, TurnRow
 from ...domain.warming import Prewarmer, WarmPart, WarmStatus, Warmth
 from ...turns import Attached
+from ..beating import beating
 from ..call import Call
 from ..chat import Chat, ChatOptions
+from ..convert.prompts import (
+    classified_message,
+    classify_ask,
+    generated_part,
+    optimize_ask,
+    optimized_message,
+)
 from ..convert.turns import kinds_wanted, turn_request, turn_row
 from ..errors import status_of_turn
-from ..frames import turn_frame_of
+from ..frames import heartbeat_message, turn_frame_of
 from ..guard import Rejected
 from ..leaving import LeavingOptions
 from ..stream import Frames, write_turn
+from ..toolbox import Toolbox
 
 _CLOSING_ONLY: frozenset[FrameKind] = frozenset()
 _STATUSES = {
@@ -60,10 +71,11 @@ def _random_id(kind: str) -> str:
 
 
 class PromptService:
-    """Ask, Answer, Chat, WatchTurn, CancelTurn and Prewarm.
+    """All of it.
 
     `now` is real time; a stream that was idle for `heartbeat_s` seconds gets a heartbeat.
-    `new_id` makes ids of chats and their conversations.
+    `new_id` makes ids of chats and their conversations. Without a toolbox prompts are answered and
+    nothing else is done with them.
     """
 
     def __init__(
@@ -76,7 +88,9 @@ class PromptService:
         chat: ChatOptions | None = None,
         leaving: LeavingOptions | None = None,
         new_id: Callable[[str], str] = _random_id,
+        toolbox: Toolbox | None = None,
     ) -> None:
+        self._toolbox = toolbox or Toolbox()
         self._turns = turns
         self._prewarmer = prewarmer
         self._now = now
@@ -118,6 +132,7 @@ class PromptService:
             new_id=self._new_id,
             heartbeat_s=self._heartbeat_s,
             leaving=self._leaving,
+            toolbox=self._toolbox,
         )
         self._chats.add(chat)
         try:
@@ -165,6 +180,42 @@ class PromptService:
             wait=request.wait,
         )
         return _prewarm_response(found)
+
+    async def ClassifyIntent(  # noqa: N802
+        self, request: pb.ClassifyIntentRequest, call: Call
+    ) -> pb.ClassifyIntentResponse:
+        """What a prompt is after."""
+        found = await self._toolbox.classify(call.caller, classify_ask(request))
+        return pb.ClassifyIntentResponse(classified=classified_message(found))
+
+    async def OptimizePrompt(  # noqa: N802
+        self, request: pb.OptimizePromptRequest, call: Call
+    ) -> pb.OptimizePromptResponse:
+        """A better prompt, and why it is better."""
+        found = await self._toolbox.optimize(call.caller, optimize_ask(request))
+        return pb.OptimizePromptResponse(optimized=optimized_message(found))
+
+    async def GenerateContent(self, request: pb.GenerateContentRequest, call: Call) -> None:  # noqa: N802
+        """Stream what is generated; losing the call stops it."""
+        parts = await self._toolbox.generation(
+            call.caller,
+            request.source,
+            model=request.model,
+            max_output_tokens=request.max_output_tokens,
+            temperature=request.temperature if request.HasField("temperature") else None,
+        )
+        stream = cast("AsyncGenerator[GenerationPart | None]", beating(parts, self._heartbeat_s))
+        async with aclosing(stream):
+            async for part in stream:
+                fields: dict[str, Any]
+                if part is None:
+                    fields = {"heartbeat": heartbeat_message(self._now())}
+                else:
+                    elapsed = round((call.monotonic() - call.started_at) * 1000)
+                    fields = generated_part(part, elapsed)
+                await call.write(pb.GenerateContentResponse(**fields).SerializeToString())
+                if call.first_token_at is None and "text_delta" in fields:
+                    call.first_token_at = call.monotonic()
 
 
 def _prewarm_response(found: Warmth) -> pb.PrewarmResponse:
