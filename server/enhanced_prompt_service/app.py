@@ -358,26 +358,6 @@ def _turns(
     return Turns(parts, config, encode, _new_id, replicas)
 
 
-def _providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
-    """The chain's links for health; the engine's calls are the turns that no model works on."""
-    states = chain.states()
-    asked = sum(one.running_calls for one in states)
-    return [
-        ProviderHealth(one.model, Health.HEALTHY, max(0, turns.running - asked))
-        if one.circuit is None
-        else ProviderHealth(
-            one.model,
-            Health.HEALTHY if one.healthy else Health.DEGRADED,
-            one.running_calls,
-            one.circuit.value,
-            one.max_calls,
-            one.last_error,
-            one.last_error_at,
-        )
-        for one in states
-    ]
-
-
 def _prompt_tools(
     settings: Settings,
     stores: Stores,
@@ -410,6 +390,26 @@ def _prompt_tools(
         await stores.usage.record(caller, calls, real_clock.now())
 
     return Toolbox(ModelPrompts(chain, tools, record), templates), templates
+
+
+def _providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
+    """The chain's links for health; the engine's calls are the turns that no model works on."""
+    states = chain.states()
+    asked = sum(one.running_calls for one in states)
+    return [
+        ProviderHealth(one.model, Health.HEALTHY, max(0, turns.running - asked))
+        if one.circuit is None
+        else ProviderHealth(
+            one.model,
+            Health.HEALTHY if one.healthy else Health.DEGRADED,
+            one.running_calls,
+            one.circuit.value,
+            one.max_calls,
+            one.last_error,
+            one.last_error_at,
+        )
+        for one in states
+    ]
 
 
 @asynccontextmanager

@@ -158,6 +158,33 @@ async def test_when_the_log_is_gone_the_stored_answer_is_the_one_closing_frame()
     assert len(store.rows) == 1
 
 
+async def test_a_row_that_was_read_before_the_next_attempt_began_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its stored failure would else stand for a turn that runs."""
+    agent = ScriptedAgent()
+    turns, store, _ = make_turns(agent)
+
+    async def away(number: int) -> None:
+        raise Unavailable("the model is away")
+
+    agent.step = away
+    request = TurnRequest("q", request_id="r")
+    async with turns:
+        await frames_of(first := await turns.start(CALLER, request))
+        stale = [store.rows[first.turn_id]]
+        agent.step = None
+        await frames_of(await turns.start(CALLER, request))
+        get_turn = store.get_turn
+
+        async def late(*given: Any) -> Any:
+            return stale.pop() if stale else await get_turn(*given)
+
+        monkeypatch.setattr(store, "get_turn", late)
+        frames = await frames_of(await turns.attach(CALLER, first.turn_id))
+    assert [frames[0].kind, frames[-1].kind] == [FrameKind.RESET, FrameKind.COMPLETED]
+
+
 async def test_text_that_nobody_reads_counts_against_the_budget() -> None:
     turns, _, monotonic = make_turns(ScriptedAgent(*["x" * 1_000] * 20), log_keep_s=60)
     async with turns:

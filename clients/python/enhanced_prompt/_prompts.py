@@ -31,7 +31,7 @@ from .v1.prompts_pb2 import (
 OptimizationName = Literal["enhancement", "clarity", "specificity"]
 
 
-class PromptOptions(TypedDict, total=False):
+class ReadingOptions(TypedDict, total=False):
     """What a prompt is read with, as in `AskOptions`."""
 
     conversation_id: str
@@ -49,7 +49,7 @@ class GenerateOptions(TypedDict, total=False):
     timeout: float | None
 
 
-def _classify(query: str, options: PromptOptions) -> ClassifyIntentRequest:
+def _classify(query: str, options: ReadingOptions) -> ClassifyIntentRequest:
     at = options.get("as_of")
     return ClassifyIntentRequest(
         query=query,
@@ -65,7 +65,7 @@ def _optimize(
     optimization_type: OptimizationName | None,
     context: Mapping[str, Any] | None,
     intent: Intent | None,
-    options: PromptOptions,
+    options: ReadingOptions,
 ) -> OptimizePromptRequest:
     said: Struct | None = None
     if context is not None:
@@ -114,7 +114,7 @@ def _cut() -> StreamCut:
 class PromptCalls(Calls):
     """Tools of prompts, blocking."""
 
-    def classify_intent(self, query: str, **options: Unpack[PromptOptions]) -> ClassifiedIntent:
+    def classify_intent(self, query: str, **options: Unpack[ReadingOptions]) -> ClassifiedIntent:
         """What a prompt is after, and which model, or the embedded engine, says so."""
         return self._unary(methods.CLASSIFY_INTENT, _classify(query, options)).classified
 
@@ -125,7 +125,7 @@ class PromptCalls(Calls):
         optimization_type: OptimizationName | None = None,
         context: Mapping[str, Any] | None = None,
         intent: Intent | None = None,
-        **options: Unpack[PromptOptions],
+        **options: Unpack[ReadingOptions],
     ) -> OptimizedPrompt:
         """A better prompt, what was changed and why. `context` is any JSON object."""
         request = _optimize(prompt, optimization_type, context, intent, options)
@@ -159,7 +159,7 @@ class AsyncPromptCalls(AsyncCalls):
     """Tools of prompts, for asyncio."""
 
     async def classify_intent(
-        self, query: str, **options: Unpack[PromptOptions]
+        self, query: str, **options: Unpack[ReadingOptions]
     ) -> ClassifiedIntent:
         """What a prompt is after, and which model, or the embedded engine, says so."""
         found = await self._unary(methods.CLASSIFY_INTENT, _classify(query, options))
@@ -172,7 +172,7 @@ class AsyncPromptCalls(AsyncCalls):
         optimization_type: OptimizationName | None = None,
         context: Mapping[str, Any] | None = None,
         intent: Intent | None = None,
-        **options: Unpack[PromptOptions],
+        **options: Unpack[ReadingOptions],
     ) -> OptimizedPrompt:
         """A better prompt, what was changed and why. `context` is any JSON object."""
         request = _optimize(prompt, optimization_type, context, intent, options)

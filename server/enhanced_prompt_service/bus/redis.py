@@ -19,11 +19,12 @@ from typing import Any, Self, TypeVar
 
 import redis.asyncio as aioredis
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 
+from .appending import Appender
 from .listening import Hub, Signal
 
 T = TypeVar("T")
@@ -77,6 +78,8 @@ class RedisBus:
             health_check_interval=30,
         )
         self._redis: Any = aioredis.Redis.from_pool(pool)
+        self._appender = Appender(self._redis, self._do)
+        self._writer: asyncio.Task[None] | None = None
         self._pubsub: Any = None
         # Only the listener connects the subscription: two who did so at once would leave it half
         # connected. Others write on a connection that is there, one at a time.
@@ -100,12 +103,14 @@ class RedisBus:
             await self.ping()  # so that `up` is known before anybody relies on it
         self._broken = not await self._mended()
         self._reader = asyncio.create_task(self._listen(), name="bus-listener")
+        self._writer = asyncio.create_task(self._appender.run(), name="bus-writer")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        for task in (self._reader, self._writer):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         await self._pubsub.aclose()
         await self._redis.aclose()
 
@@ -117,27 +122,15 @@ class RedisBus:
 
     async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
         """See `Bus.append`."""
-        key = self._log_key(turn_id)
-        pipe = self._redis.pipeline(transaction=False)
-        for entry in entries:
-            pipe.xadd(
-                key,
-                {"k": entry.kind, "f": entry.encoded},
-                id=f"{attempt}-{entry.sequence}",
-                maxlen=self._log_cap,
-                approximate=True,
-            )
-        pipe.pexpire(key, self._log_ttl_ms)
-        pipe.publish(self._key(log_channel(turn_id)), b"")
-        known = False
-        for result in await self._do(pipe.execute(raise_on_error=False)):
-            # An id that is not above the last one was added before, which is what idempotent
-            # means, or another runner has begun the next attempt meanwhile.
-            if isinstance(result, ResponseError) and "equal or smaller" in str(result):
-                known = True
-            elif isinstance(result, Exception):
-                raise self._away() from result
-        if known and await self.newest_attempt(turn_id) > attempt:
+        newest = await self._appender.append(
+            self._log_key(turn_id),
+            self._key(log_channel(turn_id)),
+            attempt,
+            entries,
+            ttl_ms=self._log_ttl_ms,
+            cap=self._log_cap,
+        )
+        if newest > attempt:
             raise Superseded
 
     async def read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -200,6 +201,12 @@ def show_rest(response: PromptResponse, most: int) -> None:
         terminal.line("Ask next:")
         for question in response.follow_up_questions:
             terminal.line(f"  {question}")
+    for offer in response.template_suggestions:
+        terminal.line(f"Worth keeping: {offer.title}. {offer.reasoning}")
+        terminal.note(
+            f"  eps templates create --conversation {response.conversation_id} "
+            f"--title {shlex.quote(terminal.clean(offer.title))}"
+        )
     terminal.note(
         f"{response.processing_time_ms} ms · turn {response.conversation_turn} of conversation "
         f"{response.conversation_id}"

@@ -410,7 +410,8 @@ class Turns:
         """
         row = await self._parts.turns.get_turn(caller, turn_id)
         log = self._shelf.find(turn_id)
-        if log is not None and log.attempt > row.attempt:  # it began anew since the row was read
+        if log is not None and log.attempt > row.attempt:
+            # The next attempt began here while the row was being read: it is the newest.
             row = await self._parts.turns.get_turn(caller, turn_id)
         if attempt > row.attempt:
             raise OutOfRange(

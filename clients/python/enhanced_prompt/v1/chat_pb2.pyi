@@ -66,7 +66,8 @@ Global___MultitaskPolicy: _TypeAlias = MultitaskPolicy  # noqa: Y015
 @_typing.final
 class ChatRequest(_message.Message):
     """ChatRequest is one frame from the client. A client sends one at least every 60 seconds, `ping` if
-    nothing else.
+    nothing else. At most 4 classify, optimize, generate and save_as_template run at a time; one more
+    is refused with RESOURCE_EXHAUSTED (QUEUE_FULL).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -237,16 +238,22 @@ Global___ChatPrompt: _TypeAlias = ChatPrompt  # noqa: Y015
 
 @_typing.final
 class ChatCancel(_message.Message):
-    """ChatCancel stops turns of this chat. What it names and what has ended already is ignored."""
+    """ChatCancel stops turns of this chat, and what runs beside them. What it names and what has ended
+    already is ignored.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     ALL_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
-    """message_id of one prompt, running or waiting: at most 128 characters."""
+    """message_id of one prompt, running or waiting, or of another frame that is being carried out:
+    at most 128 characters.
+    """
     all: _builtins.bool
-    """all stops the running turn and drops the waiting prompts. It must be true."""
+    """all stops the running turn and what runs beside it, and drops the waiting prompts. It must
+    be true.
+    """
     def __init__(
         self,
         *,
@@ -365,7 +372,9 @@ Global___ChatGenerate: _TypeAlias = ChatGenerate  # noqa: Y015
 
 @_typing.final
 class ChatSaveAsTemplate(_message.Message):
-    """ChatSaveAsTemplate makes a template of the conversation so far."""
+    """ChatSaveAsTemplate makes a template of the conversation so far. Sent again with the same
+    message_id in the same conversation, it makes one template.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -377,7 +386,9 @@ class ChatSaveAsTemplate(_message.Message):
     message_id: _builtins.str
     """message_id chosen by the client, found again in the reply: 1 to 128 characters."""
     title: _builtins.str
-    """title for people: at most 200 characters. Empty makes one from the questions."""
+    """title for people: at most 200 characters. Empty makes one from the questions. That of a
+    template_opportunity of the conversation accepts it, with its body.
+    """
     category: _builtins.str
     """category to file it under: at most 64 characters. Empty makes one."""
     include_ai_responses: _builtins.bool

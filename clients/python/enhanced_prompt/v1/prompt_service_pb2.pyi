@@ -582,7 +582,10 @@ class OptimizePromptRequest(_message.Message):
     """model as in AskRequest."""
     @_builtins.property
     def context(self) -> _struct_pb2.Struct:
-        """context is what else the caller knows, as a JSON object of any form: at most 16 KiB."""
+        """context is what else the caller knows, as a JSON object of any form: at most 16 KiB. The engine
+        reads camera, site and zone (an id or a name, or a list of them, also as camera_id and so on)
+        and time (a phrase such as "yesterday").
+        """
 
     @_builtins.property
     def intent(self) -> _prompts_pb2.Intent:
@@ -651,7 +654,9 @@ class GenerateContentRequest(_message.Message):
     max_output_tokens: _builtins.int
     """max_output_tokens bounds the length: 0 to 32,768, 0 meaning the server's own bound."""
     temperature: _builtins.float
-    """temperature of sampling, 0 to 2; not set means the model's own. The engine has none."""
+    """temperature of sampling, 0 to 2; not set means the model's own. The engine has none. A wish:
+    servers that sample at one temperature for all keep to that.
+    """
     @_builtins.property
     def source(self) -> _prompts_pb2.GenerationSource:
         """source to generate from."""

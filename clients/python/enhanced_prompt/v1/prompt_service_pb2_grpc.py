@@ -169,7 +169,8 @@ class PromptServiceServicer:
 
     def GenerateContent(self, request, context):
         """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
-        looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+        is stored in no conversation, and ends with its stream. A model looks at no events; the embedded
+        engine gives its answers to the questions that the text holds, line by line. `completed` comes
         last, with the whole text; a stream that ends with OK and without it was cut. Fails with
         NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
         (MODEL_UNAVAILABLE).

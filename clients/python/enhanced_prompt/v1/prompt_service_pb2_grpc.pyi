@@ -82,7 +82,8 @@ class PromptServiceStub:
     """
     GenerateContent: _grpc.UnaryStreamMultiCallable[_prompt_service_pb2.GenerateContentRequest, _prompt_service_pb2.GenerateContentResponse]
     """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
-    looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+    is stored in no conversation, and ends with its stream. A model looks at no events; the embedded
+    engine gives its answers to the questions that the text holds, line by line. `completed` comes
     last, with the whole text; a stream that ends with OK and without it was cut. Fails with
     NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
     (MODEL_UNAVAILABLE).
@@ -141,7 +142,8 @@ class PromptServiceAsyncStub(PromptServiceStub):
     """
     GenerateContent: _aio.UnaryStreamMultiCallable[_prompt_service_pb2.GenerateContentRequest, _prompt_service_pb2.GenerateContentResponse]  # type: ignore[assignment]
     """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
-    looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+    is stored in no conversation, and ends with its stream. A model looks at no events; the embedded
+    engine gives its answers to the questions that the text holds, line by line. `completed` comes
     last, with the whole text; a stream that ends with OK and without it was cut. Fails with
     NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
     (MODEL_UNAVAILABLE).
@@ -251,7 +253,8 @@ class PromptServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_prompt_service_pb2.GenerateContentResponse], _abc.AsyncIterator[_prompt_service_pb2.GenerateContentResponse]]:
         """GenerateContent streams text generated from a prompt or a rendered template. It is no turn: it
-        looks at no events, is stored in no conversation, and ends with its stream. `completed` comes
+        is stored in no conversation, and ends with its stream. A model looks at no events; the embedded
+        engine gives its answers to the questions that the text holds, line by line. `completed` comes
         last, with the whole text; a stream that ends with OK and without it was cut. Fails with
         NOT_FOUND (TEMPLATE_NOT_FOUND), INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), UNAVAILABLE
         (MODEL_UNAVAILABLE).

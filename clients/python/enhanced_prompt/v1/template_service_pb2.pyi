@@ -379,13 +379,15 @@ class CreateTemplateFromConversationRequest(_message.Message):
     conversation_id: _builtins.str
     """conversation_id of the conversation."""
     title: _builtins.str
-    """title for people: at most 200 characters. Empty makes one from the questions."""
+    """title for people: at most 200 characters. Empty makes one from the questions. That of a template
+    suggested in the conversation accepts it, with its body.
+    """
     description: _builtins.str
     """description of what it is for: at most 2,000 characters. Empty makes one."""
     category: _builtins.str
     """category to file it under: at most 64 characters. Empty makes one."""
     include_ai_responses: _builtins.bool
-    """include_ai_responses keeps the answers in the body, as examples."""
+    """include_ai_responses keeps the answers in the body, as examples: lines that begin with ">"."""
     request_id: _builtins.str
     """request_id makes the call idempotent for 24 hours: at most 128 characters, best a UUID."""
     def __init__(

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class TemplateServiceStub:
     """TemplateService keeps prompts worth asking again. Templates are seen by the whole tenant and
-    changed by their owner, or with the right to.
+    changed by their owner, or with the right to; others get PERMISSION_DENIED.
     """
 
     def __init__(self, channel):
@@ -75,7 +75,7 @@ class TemplateServiceStub:
 
 class TemplateServiceServicer:
     """TemplateService keeps prompts worth asking again. Templates are seen by the whole tenant and
-    changed by their owner, or with the right to.
+    changed by their owner, or with the right to; others get PERMISSION_DENIED.
     """
 
     def CreateTemplate(self, request, context):
@@ -120,15 +120,18 @@ class TemplateServiceServicer:
     def RenderTemplate(self, request, context):
         """RenderTemplate puts values into a template and returns the prompt; it asks nothing. Values are
         inserted as they are and never read as a template. Fails with NOT_FOUND (TEMPLATE_NOT_FOUND)
-        and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID).
+        and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), which names the variables that are unknown,
+        missing or wrong; also where the prompt would have more than 32,000 characters.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateTemplateFromConversation(self, request, context):
-        """CreateTemplateFromConversation makes a template out of a conversation of the caller. Fails with
-        NOT_FOUND (CONVERSATION_NOT_FOUND).
+        """CreateTemplateFromConversation makes a template out of a conversation of the caller: its
+        questions, one a line, each shape once, with their cameras and times as variables. Fails with
+        NOT_FOUND (CONVERSATION_NOT_FOUND), and with INVALID_ARGUMENT (TEMPLATE_INVALID) where nothing
+        was answered yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +185,7 @@ def add_TemplateServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class TemplateService:
     """TemplateService keeps prompts worth asking again. Templates are seen by the whole tenant and
-    changed by their owner, or with the right to.
+    changed by their owner, or with the right to; others get PERMISSION_DENIED.
     """
 
     @staticmethod

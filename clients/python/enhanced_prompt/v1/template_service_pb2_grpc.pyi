@@ -28,7 +28,7 @@ GRPC_VERSION: str
 
 class TemplateServiceStub:
     """TemplateService keeps prompts worth asking again. Templates are seen by the whole tenant and
-    changed by their owner, or with the right to.
+    changed by their owner, or with the right to; others get PERMISSION_DENIED.
     """
 
     @_typing.overload
@@ -56,17 +56,20 @@ class TemplateServiceStub:
     RenderTemplate: _grpc.UnaryUnaryMultiCallable[_template_service_pb2.RenderTemplateRequest, _template_service_pb2.RenderTemplateResponse]
     """RenderTemplate puts values into a template and returns the prompt; it asks nothing. Values are
     inserted as they are and never read as a template. Fails with NOT_FOUND (TEMPLATE_NOT_FOUND)
-    and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID).
+    and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), which names the variables that are unknown,
+    missing or wrong; also where the prompt would have more than 32,000 characters.
     """
     CreateTemplateFromConversation: _grpc.UnaryUnaryMultiCallable[_template_service_pb2.CreateTemplateFromConversationRequest, _template_service_pb2.CreateTemplateFromConversationResponse]
-    """CreateTemplateFromConversation makes a template out of a conversation of the caller. Fails with
-    NOT_FOUND (CONVERSATION_NOT_FOUND).
+    """CreateTemplateFromConversation makes a template out of a conversation of the caller: its
+    questions, one a line, each shape once, with their cameras and times as variables. Fails with
+    NOT_FOUND (CONVERSATION_NOT_FOUND), and with INVALID_ARGUMENT (TEMPLATE_INVALID) where nothing
+    was answered yet.
     """
 
 @_typing.type_check_only
 class TemplateServiceAsyncStub(TemplateServiceStub):
     """TemplateService keeps prompts worth asking again. Templates are seen by the whole tenant and
-    changed by their owner, or with the right to.
+    changed by their owner, or with the right to; others get PERMISSION_DENIED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -91,16 +94,19 @@ class TemplateServiceAsyncStub(TemplateServiceStub):
     RenderTemplate: _aio.UnaryUnaryMultiCallable[_template_service_pb2.RenderTemplateRequest, _template_service_pb2.RenderTemplateResponse]  # type: ignore[assignment]
     """RenderTemplate puts values into a template and returns the prompt; it asks nothing. Values are
     inserted as they are and never read as a template. Fails with NOT_FOUND (TEMPLATE_NOT_FOUND)
-    and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID).
+    and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), which names the variables that are unknown,
+    missing or wrong; also where the prompt would have more than 32,000 characters.
     """
     CreateTemplateFromConversation: _aio.UnaryUnaryMultiCallable[_template_service_pb2.CreateTemplateFromConversationRequest, _template_service_pb2.CreateTemplateFromConversationResponse]  # type: ignore[assignment]
-    """CreateTemplateFromConversation makes a template out of a conversation of the caller. Fails with
-    NOT_FOUND (CONVERSATION_NOT_FOUND).
+    """CreateTemplateFromConversation makes a template out of a conversation of the caller: its
+    questions, one a line, each shape once, with their cameras and times as variables. Fails with
+    NOT_FOUND (CONVERSATION_NOT_FOUND), and with INVALID_ARGUMENT (TEMPLATE_INVALID) where nothing
+    was answered yet.
     """
 
 class TemplateServiceServicer(metaclass=_abc_1.ABCMeta):
     """TemplateService keeps prompts worth asking again. Templates are seen by the whole tenant and
-    changed by their owner, or with the right to.
+    changed by their owner, or with the right to; others get PERMISSION_DENIED.
     """
 
     @_abc_1.abstractmethod
@@ -159,7 +165,8 @@ class TemplateServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_template_service_pb2.RenderTemplateResponse, _abc.Awaitable[_template_service_pb2.RenderTemplateResponse]]:
         """RenderTemplate puts values into a template and returns the prompt; it asks nothing. Values are
         inserted as they are and never read as a template. Fails with NOT_FOUND (TEMPLATE_NOT_FOUND)
-        and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID).
+        and INVALID_ARGUMENT (TEMPLATE_VARIABLE_INVALID), which names the variables that are unknown,
+        missing or wrong; also where the prompt would have more than 32,000 characters.
         """
 
     @_abc_1.abstractmethod
@@ -168,8 +175,10 @@ class TemplateServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _template_service_pb2.CreateTemplateFromConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_template_service_pb2.CreateTemplateFromConversationResponse, _abc.Awaitable[_template_service_pb2.CreateTemplateFromConversationResponse]]:
-        """CreateTemplateFromConversation makes a template out of a conversation of the caller. Fails with
-        NOT_FOUND (CONVERSATION_NOT_FOUND).
+        """CreateTemplateFromConversation makes a template out of a conversation of the caller: its
+        questions, one a line, each shape once, with their cameras and times as variables. Fails with
+        NOT_FOUND (CONVERSATION_NOT_FOUND), and with INVALID_ARGUMENT (TEMPLATE_INVALID) where nothing
+        was answered yet.
         """
 
 def add_TemplateServiceServicer_to_server(servicer: TemplateServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -92,9 +92,10 @@ class Template(_message.Message):
     category: _builtins.str
     """category to file it under: at most 64 characters."""
     body: _builtins.str
-    """body is the text, with variables as `{{name}}`: 1 to 16,000 characters. Every variable in it
-    must be among variables, else INVALID_ARGUMENT (TEMPLATE_INVALID); where variables is empty
-    they are made from the body, as required texts.
+    """body is the text, with variables as `{{name}}`: 1 to 16,000 characters. Spaces inside the braces
+    do not count; any other "{{" is INVALID_ARGUMENT (TEMPLATE_INVALID). Every variable in it must
+    be among variables, else the same; where variables is empty they are made from the body, as
+    required texts.
     """
     user_id: _builtins.str
     """user_id of its owner."""

@@ -359,7 +359,8 @@ class Chat:
                         if taken.kind is FrameKind.COMPLETED:
                             await self._offer(taken)
                         if taken.closing:
-                            return
+                            break
+                    return
                 except Unavailable as error:  # it runs elsewhere, and the way to it is lost
                     cut = error
                 finally:
