@@ -14,7 +14,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,7 @@ from .agent.models import (
 )
 from .bus.memory import MemoryBus
 from .config import Settings
+from .domain.answers import ModelUsage
 from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.dependencies import Dependencies
@@ -384,7 +385,11 @@ def _prompt_tools(
     )
     if chain.links == (GROUNDED,):
         return Toolbox(tools, templates), templates
-    return Toolbox(ModelPrompts(chain, tools), templates), templates
+
+    async def record(caller: Caller, calls: Sequence[ModelUsage]) -> None:
+        await stores.usage.record(caller, calls, real_clock.now())
+
+    return Toolbox(ModelPrompts(chain, tools, record), templates), templates
 
 
 def _providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:

@@ -126,7 +126,7 @@ class ModelAgent:
         budget: ModelBudget | None = None,
         monotonic: Callable[[], float],
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._chain = chain
         self._zone = default_zone
         self._budget = budget or ModelBudget()
@@ -166,7 +166,7 @@ class ModelAgent:
         run = self._chain.begin(turn.request.model, calls=turn.calls)
         trail = _Trail(
             run=run,
-            toolbox=Toolbox(self._engine, turn),
+            toolbox=Toolbox(self.engine, turn),
             messages=opening(turn.request.query, turn.history, turn.now, self._zone_of(turn)),
             started=self._monotonic(),
         )
@@ -313,7 +313,7 @@ class ModelAgent:
         main = toolbox.main
         query = main.query if main is not None else await self._understood(turn)
         zone = ZoneInfo(query.zone)
-        index = await self._engine.index(turn.caller)
+        index = await self.engine.index(turn.caller)
         checked = check(
             response,
             evidence=toolbox.evidence,
@@ -362,7 +362,7 @@ class ModelAgent:
 
     async def _understood(self, turn: Turn) -> Query:
         """What the engine makes of the question, where a model looked nothing up."""
-        return await self._engine.understand(turn.caller, turn.request, turn.history, turn.now)
+        return await self.engine.understand(turn.caller, turn.request, turn.history, turn.now)
 
 
 def _passed(trail: _Trail) -> list[JsonValue]:
