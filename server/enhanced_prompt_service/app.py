@@ -48,8 +48,10 @@ from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
 from .health import ServiceHealth
 from .home import Home, clear_record, write_record
+from .rpc import access
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
+from .rpc.interceptors import default_caller
 from .rpc.leaving import LeavingOptions
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
@@ -60,6 +62,7 @@ from .rpc.services.sites import SiteService
 from .rpc.services.templates import TemplateService
 from .rpc.services.usage import UsageReports
 from .rpc.templates import Templates
+from .rpc.tls import TlsFiles
 from .rpc.toolbox import Toolbox
 from .storage import Database, Stores, codec, open_stores
 from .turns import (
@@ -75,6 +78,7 @@ from .workers.place import Place
 
 if TYPE_CHECKING:
     from .metrics import Reading, Recorder
+    from .rpc.identity import Identities
 
 _log = structlog.get_logger("eps")
 
@@ -225,6 +229,7 @@ async def create_app(
             lambda: _providers(chain, turns),
             real_clock.now,
         )
+        identities = _identities(settings, stores, real_clock)
         server = _server(
             settings,
             place,
@@ -239,7 +244,10 @@ async def create_app(
             recorder,
             toolbox,
             templates,
+            identities,
         )
+        if identities is not None:
+            await stack.enter_async_context(identities.watching(server.live))
         await stack.enter_async_context(health.watching())
         metrics_port = None
         if recorder is not None:
@@ -516,6 +524,7 @@ def _server(
     recorder: Recorder | None,
     toolbox: Toolbox,
     templates: Templates,
+    identities: Identities | None,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -525,6 +534,8 @@ def _server(
         own_port=None if place is None else place.own_port,
         max_message_bytes=settings.max_message_bytes,
         reflection=settings.reflection,
+        tls=_tls(settings),
+        insecure=settings.insecure,
     )
     prompts = PromptService(
         turns,
@@ -550,6 +561,7 @@ def _server(
             stores.conversations,
             now=real_clock.now,
             forget=turns.forget,
+            may_audit=_nobody if identities is None else access.may_audit,
             heartbeat_s=settings.heartbeat_s,
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
@@ -565,6 +577,7 @@ def _server(
         monotonic=time.monotonic,
         replica=replica,
         call_ended=None if recorder is None else recorder.call_ended,
+        resolve=default_caller if identities is None else identities.resolve,
     )
     health.serves(server, prompts)
     return server
@@ -612,6 +625,55 @@ def _endpoint(
         yield endpoint.port
     finally:
         endpoint.stop()
+
+
+def _identities(settings: Settings, stores: Stores, real_clock: Clock) -> Identities | None:
+    """Who calls; None where nobody is asked."""
+    if not settings.identity_configured:
+        return None
+    # Cryptography and tokens are imported only where somebody is asked.
+    from .rpc.identity import identities_of
+
+    secret = settings.jwt_secret
+    return identities_of(
+        keys=stores.keys if settings.api_keys else None,
+        jwks=settings.jwt_jwks,
+        secret="" if secret is None else secret.get_secret_value(),
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        skew_s=settings.jwt_skew_s,
+        claims=settings.jwt_claims,
+        certificates=settings.tls_client_ca is not None,
+        anonymous_tenant=settings.anonymous_tenant,
+        gateways=settings.trusted_gateways,
+        now=real_clock.now,
+        monotonic=time.monotonic,
+        new_id=lambda: uuid.uuid4().hex,
+        log=structlog.get_logger("eps.identity"),
+    )
+
+
+def _nobody(caller: Caller) -> bool:
+    del caller
+    return False
+
+
+def _tls(settings: Settings) -> TlsFiles | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+
+
+@asynccontextmanager
+async def administering(settings: Settings) -> AsyncGenerator[Stores]:
+    """The stores alone, for commands that work on the database directly; nothing is served."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = await Database.open(settings.database)
+    try:
+        await database.migrate()
+        yield await open_stores(database, default_zone=settings.time_zone)
+    finally:
+        await database.close()
 
 
 async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:

@@ -14,6 +14,7 @@ from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
+from .keys import keys
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
@@ -55,5 +56,6 @@ app.command()(classify)
 app.command()(optimize)
 app.command()(health)
 app.command(name="import")(import_)
+app.add_typer(keys, name="keys")
 app.command()(simulate)
 app.command()(serve)

@@ -24,6 +24,7 @@ from ..domain.conversations import (
     MessageSearch,
     ResponseFilter,
 )
+from ..domain.credentials import KeyStore
 from ..domain.events import (
     Coverage,
     Event,
@@ -68,6 +69,7 @@ from . import (
     tenancy,
     turns,
 )
+from .api_keys import SqlKeyStore
 from .database import Database
 from .ingest import Memory, ingest
 from .kinds import KindIds
@@ -561,6 +563,7 @@ class Stores:
     retention: RetentionStore
     templates: TemplateStore
     usage: UsageStore
+    keys: KeyStore
 
 
 async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
@@ -580,6 +583,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlRetentionStore(database, default_zone),
         SqlTemplateStore(database),
         SqlUsageStore(database),
+        SqlKeyStore(database),
     )
 
 

@@ -392,3 +392,18 @@ Index("templates_category", templates.c.tenant, templates.c.category)
 
 # Like `event_text`: read only through `templates`, and so through a tenant.
 template_text = table("template_text", column("rowid", BigInteger), column("words", Text))
+# Found before anybody knows the tenant. `cameras` and `sites` are JSON lists, NULL for all.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Str, primary_key=True),
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("role", Str, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("cameras", Text),
+    Column("sites", Text),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+)

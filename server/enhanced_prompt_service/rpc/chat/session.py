@@ -238,6 +238,8 @@ class Chat:
             self._call.noted["conversation_id"] = self._conversation_id
         elif not convert.repeats(setup, self._setup, self._conversation_id):
             raise _broken("a later setup may bring a new token, and must else repeat the first")
+        if setup.access_token and self._call.renew is not None:
+            await self._call.renew(setup.access_token)
         caller = self._call.caller
         # A conversation that was made just now has no turn: no query for it.
         fresh = not self._setup.conversation_id and not self._was_ready
@@ -248,6 +250,7 @@ class Chat:
                 self._session_id,
                 self._conversation_id,
                 caller,
+                identity=self._call.identity,
                 models=self._options.models,
                 templates=self._toolbox.has_templates,
                 tools=self._toolbox.has_tools,
