@@ -64,6 +64,7 @@ from . import (
     message_search,
     model_calls,
     paging,
+    permission,
     prompt_sums,
     retention,
     tenancy,
@@ -71,7 +72,7 @@ from . import (
 )
 from .api_keys import SqlKeyStore
 from .database import Database
-from .ingest import Memory, ingest
+from .ingest import Memory, Stored, ingest
 from .kinds import KindIds
 from .session import Session
 from .tables import sites, tenants
@@ -89,11 +90,10 @@ class EventReader:
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._caller = caller
-        self._tenant = caller.tenant
 
     def get(self, event_id: str) -> Event:
         """One event. Raises NotFound (EVENT_NOT_FOUND)."""
-        return event_rows.get(self._session, self._tenant, event_id)
+        return event_rows.get(self._session, self._caller, event_id)
 
     def page(
         self,
@@ -115,27 +115,27 @@ class EventReader:
 
     def totals(self, selection: Selection) -> Totals:
         """Aggregates over all that matches."""
-        return counting.totals(self._session, self._tenant, selection)
+        return counting.totals(self._session, self._caller, selection)
 
     def grouped(
         self, selection: Selection, by: Sequence[GroupBy], *, limit: int | None = None
     ) -> list[GroupRow]:
         """Counts by key, most matches first, then by the keys."""
-        return counting.grouped(self._session, self._tenant, selection, by, limit)
+        return counting.grouped(self._session, self._caller, selection, by, limit)
 
     def coverage(
         self, window: Interval, cameras: frozenset[str] | None = None
     ) -> list[CoverageSpan]:
         """Recorded spans inside the window, merged per camera."""
-        return coverage.recorded(self._session, self._tenant, window, cameras)
+        return coverage.recorded(self._session, self._caller, window, cameras)
 
     def coverage_known(self) -> dict[str, Interval]:
         """Cameras that ever reported coverage, and from when to when they did."""
-        return coverage.known(self._session, self._tenant)
+        return coverage.known(self._session, self._caller)
 
     def camera_states(self, at: datetime) -> dict[str, Coverage]:
         """The newest report of each camera that begins at or before an instant."""
-        return coverage.states(self._session, self._tenant, at)
+        return coverage.states(self._session, self._caller, at)
 
 
 class SqlEventStore:
@@ -158,11 +158,14 @@ class SqlEventStore:
         """Store a batch in one transaction."""
         if not events:
             return []
-        stored = await self._database.write(
-            lambda session: ingest(
+
+        def store(session: Session) -> Stored:
+            permission.check_events(session, caller, events)
+            return ingest(
                 session, caller.tenant, events, memory=self.memory, default_zone=self._default_zone
             )
-        )
+
+        stored = await self._database.write(store)
         self.memory.kind_ids.remember(caller.tenant, stored.kinds)
         return stored.outcomes
 
@@ -170,6 +173,7 @@ class SqlEventStore:
         """Store spans in one transaction; a later report replaces what it overlaps."""
         if not spans:
             return []
+        permission.check_spans(caller, spans)
         return await self._database.write(
             lambda session: coverage.ingest(session, caller.tenant, spans, self._default_zone)
         )
@@ -237,7 +241,9 @@ class SqlEventStore:
             return version, kinds.seen(session, caller.tenant)
 
         found = self._kinds[caller.tenant] = await self._database.read(load)
-        return list(found[1])
+        if caller.sees_all:
+            return list(found[1])
+        return [one for one in found[1] if caller.sees(one.site, one.camera_id)]
 
 
 class SqlCatalogueStore:
@@ -251,6 +257,7 @@ class SqlCatalogueStore:
 
     async def put_site(self, caller: Caller, site: Site, *, etag: str = "") -> Site:
         """Create or replace a site; returns it with its new etag."""
+        permission.check_site(caller, site.site_id)
         clock = self._memory.clock(site.time_zone)
         return await self._database.write(
             lambda session: catalogue.put(
@@ -260,9 +267,7 @@ class SqlCatalogueStore:
 
     async def get_site(self, caller: Caller, site_id: str) -> Site:
         """One declared site. Raises NotFound (SITE_NOT_FOUND)."""
-        return await self._database.read(
-            lambda session: catalogue.get(session, caller.tenant, site_id)
-        )
+        return await self._database.read(lambda session: catalogue.get(session, caller, site_id))
 
     async def list_sites(
         self, caller: Caller, *, page_size: int = 50, page_token: str = ""
@@ -283,7 +288,7 @@ class SqlCatalogueStore:
             return version, catalogue.load(session, caller.tenant, version, self._default_zone)
 
         found = self._catalogues[caller.tenant] = await self._database.read(load)
-        return found[1]
+        return permission.visible_catalogue(caller, found[1])
 
 
 class SqlTurnStore:
