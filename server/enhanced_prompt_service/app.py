@@ -43,6 +43,7 @@ from .domain.dependencies import Dependencies
 from .domain.errors import Reason
 from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
+from .domain.limits import LimitRules, Share
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
@@ -53,6 +54,7 @@ from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
 from .rpc.interceptors import default_caller
 from .rpc.leaving import LeavingOptions
+from .rpc.limits import LimitsInterceptor
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
@@ -230,6 +232,7 @@ async def create_app(
             real_clock.now,
         )
         identities = _identities(settings, stores, real_clock)
+        limits = await stack.enter_async_context(_limits(settings, turns))
         server = _server(
             settings,
             place,
@@ -245,6 +248,7 @@ async def create_app(
             toolbox,
             templates,
             identities,
+            limits,
         )
         if identities is not None:
             await stack.enter_async_context(identities.watching(server.live))
@@ -387,6 +391,7 @@ def _prompt_tools(
         EngineDrafter(engine, stores.conversations, now=site_clock.now),
         now=real_clock.now,
         new_id=_new_id,
+        may_change=_auditors(settings),
     )
     tools = EnginePrompts(
         engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
@@ -525,6 +530,7 @@ def _server(
     toolbox: Toolbox,
     templates: Templates,
     identities: Identities | None,
+    limits: LimitsInterceptor | None,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -555,13 +561,18 @@ def _server(
         "PromptService": prompts,
         "MetricsService": MetricsService(
             health,
-            UsageReports(stores.usage, now=real_clock.now, time_zone=settings.time_zone),
+            UsageReports(
+                stores.usage,
+                now=real_clock.now,
+                time_zone=settings.time_zone,
+                may_audit=_auditors(settings),
+            ),
         ),
         "HistoryService": HistoryService(
             stores.conversations,
             now=real_clock.now,
             forget=turns.forget,
-            may_audit=_nobody if identities is None else access.may_audit,
+            may_audit=_auditors(settings),
             heartbeat_s=settings.heartbeat_s,
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
@@ -578,6 +589,7 @@ def _server(
         replica=replica,
         call_ended=None if recorder is None else recorder.call_ended,
         resolve=default_caller if identities is None else identities.resolve,
+        interceptors=() if limits is None else (limits,),
     )
     health.serves(server, prompts)
     return server
@@ -653,9 +665,41 @@ def _identities(settings: Settings, stores: Stores, real_clock: Clock) -> Identi
     )
 
 
-def _nobody(caller: Caller) -> bool:
-    del caller
-    return False
+@asynccontextmanager
+async def _limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInterceptor | None]:
+    """What callers may take; None where nobody counts."""
+    if not settings.limited:
+        yield None
+        return
+    rules = LimitRules(
+        user=Share(settings.limit_questions, settings.limit_calls, settings.limit_streams),
+        tenant=Share(
+            settings.limit_tenant_questions,
+            settings.limit_tenant_calls,
+            settings.limit_tenant_streams,
+        ),
+        anonymous=Share(settings.limit_anonymous_questions, 60, 5),
+        user_turns=settings.limit_turns,
+        all_turns=settings.limit_all_turns,
+    )
+    from .bus.budgets import MemoryBudgets, RedisBudgets
+
+    budgets = local = MemoryBudgets()
+    shared = None
+    if settings.redis_url:
+        budgets = shared = RedisBudgets(settings.redis_url, local, prefix=settings.redis_prefix)
+    try:
+        yield LimitsInterceptor(
+            rules, budgets, running=lambda: turns.running, running_of=turns.running_of
+        )
+    finally:
+        if shared is not None:
+            await shared.close()
+
+
+def _auditors(settings: Settings) -> Callable[[Caller], bool]:
+    """Who may look at, and change, what belongs to other users of the tenant."""
+    return access.may_audit if settings.identity_configured else lambda _: False
 
 
 def _tls(settings: Settings) -> TlsFiles | None:

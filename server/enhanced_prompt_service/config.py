@@ -245,6 +245,40 @@ class Settings(BaseSettings):
         False, description="Plain text on other addresses than loopback: something else encrypts."
     )
 
+    limits: Literal["auto", "on", "off"] = Field(
+        "auto", description="Limits on callers; auto: where identity is configured."
+    )
+    limit_questions: int = Field(
+        60, ge=1, description="Questions of one user a minute. (Older clients expect 5.)"
+    )
+    limit_calls: int = Field(600, ge=1, description="Other calls of one user a minute.")
+    limit_streams: int = Field(
+        50, ge=1, description="Streams of one user open at the same time, a process."
+    )
+    limit_turns: int = Field(
+        10, ge=1, description="Turns of one user that run at the same time, a process."
+    )
+    limit_tenant_questions: int = Field(
+        600, ge=1, description="Questions of all users of a tenant a minute."
+    )
+    limit_tenant_calls: int = Field(
+        6000, ge=1, description="Other calls of all users of a tenant a minute."
+    )
+    limit_tenant_streams: int = Field(
+        1000, ge=1, description="Streams of a tenant open at the same time, a process."
+    )
+    limit_anonymous_questions: int = Field(
+        5, ge=1, description="Questions a minute from one address without credentials."
+    )
+    limit_all_turns: int = Field(
+        500, ge=1, description="Turns that run at the same time, a process; more are refused."
+    )
+
+    @property
+    def limited(self) -> bool:
+        """Whether callers have limits."""
+        return self.limits == "on" or (self.limits == "auto" and self.identity_configured)
+
     @model_validator(mode="after")
     def _proofs_are_whole(self) -> Self:
         if self.jwt_configured and not (self.jwt_audience and self.jwt_issuer):

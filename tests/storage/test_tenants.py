@@ -116,7 +116,6 @@ WRITES = {
     "ConversationStore.delete_conversation",  # its own tests
     "TurnStore.fail_orphans",  # the host's, of all tenants
     "TurnStore.fail_lost",  # likewise
-    "TurnStore.running_turn",  # tests/storage/test_leases.py
     "TurnStore.renew",  # processes', of no tenant
     "TurnStore.release",
     "TurnStore.runner_alive",

@@ -170,10 +170,30 @@ class _Retryable(ServiceError):
         self.retry_after_s = retry_after_s
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaViolation:
+    """Whose limit was reached (user, tenant, server), and what it is."""
+
+    subject: str
+    description: str
+
+
 class Exhausted(_Retryable):
     """A limit or quota was reached."""
 
     reason = Reason.RATE_LIMITED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason | None = None,
+        retry_after_s: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[QuotaViolation] = (),
+    ) -> None:
+        super().__init__(message, reason=reason, retry_after_s=retry_after_s, metadata=metadata)
+        self.violations = tuple(violations)
 
 
 class Unavailable(_Retryable):

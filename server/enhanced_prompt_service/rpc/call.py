@@ -39,8 +39,8 @@ class Call:
     network; `first_token_at` is set by writers that know what a token is. `request_id` and
     `caller` are set by the interceptors; with identity configured `identity` is what proved the
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
-    `ending` is why the call has to end although it could go on. `noted` goes into the log line at
-    the end of the call.
+    `charge` counts one more question where there are limits; `ending` is why the call has to end
+    although it could go on. `noted` goes into the log line at the end of the call.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Call:
         "_write",
         "_writing",
         "caller",
+        "charge",
         "ending",
         "first_frame_at",
         "first_token_at",
@@ -92,6 +93,7 @@ class Call:
         self.caller = Caller()
         self.identity: Identity | None = None
         self.renew: Callable[[str], Awaitable[None]] | None = None
+        self.charge: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}

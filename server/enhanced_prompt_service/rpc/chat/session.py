@@ -219,10 +219,16 @@ class Chat:
                 case "ping":
                     await self._outbox.put(convert.pong(message.ping.time, self._now()))
                 case _:
+                    await self._charge()
                     self._run_beside(message, kind, setup)
         except ServiceError as error:
             message_id: str = getattr(getattr(message, kind), "message_id", "")
             await self._reject(message_id, error)
+
+    async def _charge(self) -> None:
+        """Count one more question of this caller. Raises Exhausted."""
+        if self._call.charge is not None:
+            await self._call.charge()
 
     def _run_beside(self, message: pb.ChatRequest, kind: str, setup: pb.ChatSetup) -> None:
         if self._leaves:
@@ -272,6 +278,7 @@ class Chat:
                 )
             await self._accept(same)
             return
+        await self._charge()
         current = prompts.current
         if current is not None:
             match setup.multitask_policy:
