@@ -50,6 +50,7 @@ from .domain.warming import Warm, Warmer
 from .health import ServiceHealth
 from .home import Home, clear_record, write_record
 from .rpc import access
+from .rpc.audit import AuditInterceptor, AuditTrail
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
 from .rpc.interceptors import default_caller
@@ -233,6 +234,10 @@ async def create_app(
         )
         identities = _identities(settings, stores, real_clock)
         limits = await stack.enter_async_context(_limits(settings, turns))
+        trail = None
+        if identities is not None:
+            trail = AuditTrail(stores.audit, structlog.get_logger("eps.audit"))
+            await stack.enter_async_context(trail.writing())
         server = _server(
             settings,
             place,
@@ -249,6 +254,7 @@ async def create_app(
             templates,
             identities,
             limits,
+            trail,
         )
         if identities is not None:
             await stack.enter_async_context(identities.watching(server.live))
@@ -531,6 +537,7 @@ def _server(
     templates: Templates,
     identities: Identities | None,
     limits: LimitsInterceptor | None,
+    trail: AuditTrail | None,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -590,6 +597,7 @@ def _server(
         call_ended=None if recorder is None else recorder.call_ended,
         resolve=default_caller if identities is None else identities.resolve,
         interceptors=() if limits is None else (limits,),
+        outside=() if trail is None else (AuditInterceptor(trail, real_clock.now),),
     )
     health.serves(server, prompts)
     return server

@@ -9,6 +9,7 @@ import typer
 from enhanced_prompt import __version__
 
 from .asking import ask
+from .audit import audit
 from .browsing import cameras, events
 from .chatting import chat
 from .health import health
@@ -59,3 +60,5 @@ app.command(name="import")(import_)
 app.add_typer(keys, name="keys")
 app.command()(simulate)
 app.command()(serve)
+app.command()(audit)
+app.command()(audit)

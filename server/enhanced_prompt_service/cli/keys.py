@@ -20,7 +20,8 @@ from .session import SERVICE_ERROR, USAGE, need_server_parts
 from .terminal import fail
 
 if TYPE_CHECKING:
-    from ..domain.credentials import ApiKey, KeyStore
+    from ..app import Stores
+    from ..domain.credentials import ApiKey
 
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ def create(
         sites=frozenset(site) if site else None,
         expires_at=None if days is None else now + timedelta(days=days),
     )
-    _work(lambda store: store.add_key(row))
+    _work(lambda stores: _done(stores, stores.keys.add_key(row), "keys.create", tenant, key_id))
     typer.echo(key)
     print(f"{key_id} is kept as a digest only: store the key now.", file=sys.stderr)  # noqa: T201
 
@@ -83,7 +84,12 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="Its id, as `eps keys list` shows.")],
 ) -> None:
     """Refuse a key from now on, and end its streams."""
-    if not _work(lambda store: store.revoke_key(key_id, datetime.now(UTC))):
+    revoked = _work(
+        lambda stores: _done(
+            stores, stores.keys.revoke_key(key_id, datetime.now(UTC)), "keys.revoke", "", key_id
+        )
+    )
+    if not revoked:
         fail(f"there is no key {key_id}", SERVICE_ERROR)
     typer.echo(f"revoked {key_id}")
 
@@ -95,7 +101,7 @@ def list_(
 ) -> None:
     """Every key, oldest first; never the keys themselves."""
     now = datetime.now(UTC)
-    for one in _work(lambda store: store.list_keys(tenant)):
+    for one in _work(lambda stores: stores.keys.list_keys(tenant)):
         shown = _shown(one, now)
         if as_json:
             typer.echo(json.dumps(shown, ensure_ascii=False))
@@ -129,8 +135,27 @@ def _shown(key: ApiKey, now: datetime) -> dict[str, Any]:
     }
 
 
-def _work(do: Callable[[KeyStore], Awaitable[T]]) -> T:
-    """Do something with the key store of the configured database."""
+async def _done(stores: Stores, work: Awaitable[T], action: str, tenant: str, key_id: str) -> T:
+    """Do it, and write down that it was done at this machine."""
+    from ..domain.audit import AuditEntry
+
+    result = await work
+    said: object = result
+    entry = AuditEntry(
+        at=datetime.now(UTC),
+        tenant=tenant,
+        user="eps",
+        role="operator",
+        action=action,
+        outcome="NOT_FOUND" if said is False else "OK",
+        subject=key_id,
+    )
+    await stores.audit.append_audit([entry])
+    return result
+
+
+def _work(do: Callable[[Stores], Awaitable[T]]) -> T:
+    """Do something with the stores of the configured database."""
     try:
         from ..app import administering
         from ..config import Settings
@@ -141,7 +166,7 @@ def _work(do: Callable[[KeyStore], Awaitable[T]]) -> T:
 
     async def work() -> T:
         async with administering(Settings.from_environment()) as stores:
-            return await do(stores.keys)
+            return await do(stores)
 
     try:
         return asyncio.run(work())

@@ -39,7 +39,8 @@ class Call:
     network; `first_token_at` is set by writers that know what a token is. `request_id` and
     `caller` are set by the interceptors; with identity configured `identity` is what proved the
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
-    `charge` counts one more question where there are limits; `ending` is why the call has to end
+    `charge` counts one more question where there are limits, `record` writes an action and what it
+    was about into the audit log where there is one; `ending` is why the call has to end
     although it could go on. `noted` goes into the log line at the end of the call.
     """
 
@@ -60,6 +61,7 @@ class Call:
         "method",
         "monotonic",
         "noted",
+        "record",
         "renew",
         "request_id",
         "response_streaming",
@@ -92,6 +94,7 @@ class Call:
         self.request_id = ""
         self.caller = Caller()
         self.identity: Identity | None = None
+        self.record: Callable[[str, str], Awaitable[None]] | None = None
         self.renew: Callable[[str], Awaitable[None]] | None = None
         self.charge: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None

@@ -110,7 +110,8 @@ class RpcServer:
     `servicers` go by the short names of their services; RPCs that nobody serves answer
     UNIMPLEMENTED with a reason. `new_id` makes request ids, `new_incident` ids of incidents.
     `replica` names this server in the metadata of its answers. `call_ended` hears of every call.
-    `interceptors` come inside of request id, log lines and identity. A `resolve` other than
+    `interceptors` come inside of request id, log lines and identity, `outside` just before
+    identity. A `resolve` other than
     `default_caller` is an identity, and lifts the limit to loopback.
     """
 
@@ -127,6 +128,7 @@ class RpcServer:
         call_ended: CallEnded | None = None,
         resolve: Resolve = default_caller,
         interceptors: Sequence[AsyncServerInterceptor] = (),
+        outside: Sequence[AsyncServerInterceptor] = (),
     ) -> None:
         if resolve is default_caller and not is_loopback(options.host):
             raise NotLoopbackError(
@@ -159,6 +161,7 @@ class RpcServer:
             LoggingInterceptor(log),
             *(() if call_ended is None else (MeteringInterceptor(call_ended),)),
             DrainingInterceptor(self.live),
+            *outside,
             IdentityInterceptor(resolve),
             *interceptors,
         )

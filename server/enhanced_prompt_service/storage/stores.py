@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from ..domain.analytics import Bucket, PromptAnalytics
 from ..domain.answers import ModelUsage, PromptResponse, Usage
+from ..domain.audit import AuditLog
 from ..domain.catalogue import Catalogue, Site
 from ..domain.conversations import (
     Conversation,
@@ -71,6 +72,7 @@ from . import (
     turns,
 )
 from .api_keys import SqlKeyStore
+from .audit import SqlAuditLog
 from .database import Database
 from .ingest import Memory, Stored, ingest
 from .kinds import KindIds
@@ -569,6 +571,7 @@ class Stores:
     templates: TemplateStore
     usage: UsageStore
     keys: KeyStore
+    audit: AuditLog
 
 
 async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
@@ -589,6 +592,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlTemplateStore(database),
         SqlUsageStore(database),
         SqlKeyStore(database),
+        SqlAuditLog(database),
     )
 
 

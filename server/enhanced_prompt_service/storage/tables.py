@@ -407,3 +407,23 @@ api_keys = Table(
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
 )
+
+# Appended to and never changed: triggers of its migration see to that.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("role", Str, nullable=False),
+    Column("action", Str, nullable=False),
+    Column("outcome", Str, nullable=False),
+    Column("reason", Str, nullable=False),
+    Column("subject", Str, nullable=False),
+    Column("home_tenant", Str, nullable=False),
+    Column("proof", Str, nullable=False),
+    Column("request_id", Str, nullable=False),
+    Column("log_id", Str, nullable=False),
+)
+Index("audit_log_tenant", audit_log.c.tenant, audit_log.c.id)
