@@ -14,7 +14,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,10 +36,12 @@ from .agent.models import (
 )
 from .bus.memory import MemoryBus
 from .config import Settings
+from .domain.answers import ModelUsage
 from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.dependencies import Dependencies
 from .domain.errors import Reason
+from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
@@ -56,6 +58,7 @@ from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
 from .rpc.services.templates import TemplateService
+from .rpc.services.usage import UsageReports
 from .rpc.templates import Templates
 from .rpc.toolbox import Toolbox
 from .storage import Database, Stores, codec, open_stores
@@ -214,7 +217,13 @@ async def create_app(
         warmer = await stack.enter_async_context(_warmer(stores, agent, chain))
         toolbox, templates = _prompt_tools(settings, stores, agent, chain, real_clock, site_clock)
         health = ServiceHealth(
-            replica, parts, database.ping, bus, turns, warmer, agent.model, real_clock.now
+            replica,
+            parts,
+            database.ping,
+            bus,
+            warmer,
+            lambda: _providers(chain, turns),
+            real_clock.now,
         )
         server = _server(
             settings,
@@ -376,7 +385,31 @@ def _prompt_tools(
     )
     if chain.links == (GROUNDED,):
         return Toolbox(tools, templates), templates
-    return Toolbox(ModelPrompts(chain, tools), templates), templates
+
+    async def record(caller: Caller, calls: Sequence[ModelUsage]) -> None:
+        await stores.usage.record(caller, calls, real_clock.now())
+
+    return Toolbox(ModelPrompts(chain, tools, record), templates), templates
+
+
+def _providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
+    """The chain's links for health; the engine's calls are the turns that no model works on."""
+    states = chain.states()
+    asked = sum(one.running_calls for one in states)
+    return [
+        ProviderHealth(one.model, Health.HEALTHY, max(0, turns.running - asked))
+        if one.circuit is None
+        else ProviderHealth(
+            one.model,
+            Health.HEALTHY if one.healthy else Health.DEGRADED,
+            one.running_calls,
+            one.circuit.value,
+            one.max_calls,
+            one.last_error,
+            one.last_error_at,
+        )
+        for one in states
+    ]
 
 
 @asynccontextmanager
@@ -509,7 +542,10 @@ def _server(
     )
     servicers = {
         "PromptService": prompts,
-        "MetricsService": MetricsService(health),
+        "MetricsService": MetricsService(
+            health,
+            UsageReports(stores.usage, now=real_clock.now, time_zone=settings.time_zone),
+        ),
         "HistoryService": HistoryService(
             stores.conversations,
             now=real_clock.now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -11,13 +11,12 @@ from enhanced_prompt import __version__
 
 from .domain.bus import Bus
 from .domain.dependencies import Dependencies, Probe, watch
-from .domain.health import Health, Part, ProviderHealth, Replica, Reporter, SystemHealth
+from .domain.health import Part, ProviderHealth, Replica, Reporter, SystemHealth
 from .domain.identity import Caller
 from .domain.warming import Warmer
 from .machine import Machine
 from .rpc.server import RpcServer
 from .rpc.services.prompt import PromptService
-from .turns import Turns
 
 _NO_DATABASE = (
     "the database does not answer: questions, history and events are refused until it is back"
@@ -29,7 +28,7 @@ _NO_BUS = (
 
 
 class ServiceHealth:
-    """`ReportsHealth` of this process. `model` is what answers; nothing else does, so far."""
+    """`ReportsHealth` of this process. `providers` are the links of the model chain."""
 
     def __init__(
         self,
@@ -37,9 +36,8 @@ class ServiceHealth:
         dependencies: Dependencies,
         ping_database: Probe,
         bus: Bus,
-        turns: Turns,
         warmer: Warmer,
-        model: str,
+        providers: Callable[[], Sequence[ProviderHealth]],
         now: Callable[[], datetime],
     ) -> None:
         self._server: RpcServer | None = None
@@ -63,7 +61,7 @@ class ServiceHealth:
             self._parts,
             now=now,
             warmth=lambda: warmer.look(Caller()),
-            providers=lambda: (ProviderHealth(model, Health.HEALTHY, turns.running),),
+            providers=providers,
         )
 
     def serves(self, server: RpcServer, prompts: PromptService) -> None:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 
 from enhanced_prompt_service.bus import MemoryBus, RedisBus
-from enhanced_prompt_service.domain.bus import Bus, LogEntry, Superseded, log_channel
+from enhanced_prompt_service.domain.bus import Bus, Listener, LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 from tests.support.redis import RedisServer, redis_server
 
@@ -240,6 +241,34 @@ async def test_a_bus_that_is_away_says_so_and_comes_back_without_a_restart() -> 
 
 
 @pytest.mark.redis
+async def test_many_who_begin_to_listen_while_the_bus_comes_and_goes_all_hear_it_at_last() -> None:
+    with redis_server() as server:
+        async with RedisBus(server.url, timeout_s=5.0) as bus, AsyncExitStack() as stack:
+
+            async def join(number: int) -> Listener:
+                return await stack.enter_async_context(bus.listen(f"c{number}"))
+
+            async def hear(number: int, listener: Listener) -> None:
+                while await listener.wait(0.2):
+                    pass
+                await bus.signal(f"c{number}")
+                assert await listener.wait(SOON_S)
+
+            listeners = [await join(0)]
+            for _ in range(3):
+                server.stop()
+                first = len(listeners)
+                joining = [asyncio.ensure_future(join(first + n)) for n in range(20)]
+                server.start()
+                joining += [asyncio.ensure_future(join(first + 20 + n)) for n in range(20)]
+                listeners += await asyncio.gather(*joining)
+                async with asyncio.timeout(SOON_S):
+                    while not bus.up:
+                        await listeners[0].wait(0.1)
+            await asyncio.gather(*(hear(number, one) for number, one in enumerate(listeners)))
+
+
+@pytest.mark.redis
 async def test_a_bus_that_does_not_answer_is_away_after_its_timeout(redis: RedisServer) -> None:
     async with RedisBus(redis.url, timeout_s=0.2) as bus:
         assert bus.up  # known before anybody used it
@@ -252,3 +281,24 @@ async def test_a_bus_that_does_not_answer_is_away_after_its_timeout(redis: Redis
         finally:
             redis.thaw()
         assert await bus.get("k") == b"v"
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("the handler is closed"), AttributeError("no 'writelines'")],
+)
+async def test_a_channel_can_be_left_while_its_connection_is_being_closed(
+    redis: RedisServer, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis's client says so in its own ways, which would end whoever listens."""
+
+    async def broken(*_: object) -> None:
+        raise error
+
+    async with RedisBus(redis.url, prefix="leave") as bus:
+        async with bus.listen("a"):
+            monkeypatch.setattr(bus._pubsub, "unsubscribe", broken)  # pyright: ignore[reportPrivateUsage]
+        assert not bus.up
+        await bus.put("k", b"v", ttl_s=60)
+        assert bus.up

@@ -113,7 +113,9 @@ async def test_turns_of_earlier_tables_come_into_the_history(stores: Stores) -> 
 
     def back(session: Session) -> None:
         # In the migration's own words: what it made goes, the rows stay.
-        for name in ("templates", "template_text", "messages", "message_text", "turn_names"):
+        for name in ("messages", "message_text", "turn_names"):
+            session.execute(text(f"DROP TABLE {name}"))
+        for name in ("templates", "template_text", "model_calls"):
             session.execute(text(f"DROP TABLE {name}"))
         for name in ("deleted_conversations", "deleted_requests"):
             session.execute(text(f"DROP TABLE {name}"))

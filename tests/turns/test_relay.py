@@ -214,9 +214,32 @@ async def test_a_gap_in_the_bus_is_said_and_never_shown_as_a_whole() -> None:
     await bus.append("t", 1, [LogEntry(3, "text_delta", b"x")])
     mirror, _ = await a_mirror(bus)
     await mirror.follow()
-    [failed] = await read_all(mirror.log.cursor())
-    assert isinstance(failed.payload, Failed)
-    assert failed.payload.error.reason == Reason.BUS_UNAVAILABLE
+    with pytest.raises(Unavailable) as caught:  # and no closing frame: the turn may go on
+        await read_all(mirror.log.cursor())
+    assert caught.value.reason is Reason.BUS_UNAVAILABLE
+
+
+async def test_readers_of_a_turn_elsewhere_are_cut_and_not_closed_when_the_bus_goes_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("enhanced_prompt_service.turns.mirror.LOOK_S", 0.01)
+    bus = FlakyBus()
+    await bus.append("t", 1, [LogEntry(1, "started", b"s")])
+    mirror, _ = await a_mirror(bus)
+    following = asyncio.ensure_future(mirror.follow())
+    reader = mirror.log.cursor()
+    first = await reader.take()
+    assert first is not None
+
+    async def away(*_: object) -> list[LogEntry]:
+        raise Unavailable("away", reason=Reason.BUS_UNAVAILABLE)
+
+    monkeypatch.setattr(bus, "read", away)
+    with pytest.raises(Unavailable):
+        await reader.take()
+    await following
+    assert reader.last_sequence == 1
+    assert mirror.lost  # the next reader follows anew
 
 
 async def test_readers_who_come_at_the_same_moment_do_not_make_a_gap() -> None:

@@ -158,6 +158,33 @@ async def test_when_the_log_is_gone_the_stored_answer_is_the_one_closing_frame()
     assert len(store.rows) == 1
 
 
+async def test_a_row_that_was_read_before_the_next_attempt_began_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its stored failure would else stand for a turn that runs."""
+    agent = ScriptedAgent()
+    turns, store, _ = make_turns(agent)
+
+    async def away(number: int) -> None:
+        raise Unavailable("the model is away")
+
+    agent.step = away
+    request = TurnRequest("q", request_id="r")
+    async with turns:
+        await frames_of(first := await turns.start(CALLER, request))
+        stale = [store.rows[first.turn_id]]
+        agent.step = None
+        await frames_of(await turns.start(CALLER, request))
+        get_turn = store.get_turn
+
+        async def late(*given: Any) -> Any:
+            return stale.pop() if stale else await get_turn(*given)
+
+        monkeypatch.setattr(store, "get_turn", late)
+        frames = await frames_of(await turns.attach(CALLER, first.turn_id))
+    assert [frames[0].kind, frames[-1].kind] == [FrameKind.RESET, FrameKind.COMPLETED]
+
+
 async def test_text_that_nobody_reads_counts_against_the_budget() -> None:
     turns, _, monotonic = make_turns(ScriptedAgent(*["x" * 1_000] * 20), log_keep_s=60)
     async with turns:
@@ -506,6 +533,32 @@ async def test_watching_a_superseded_attempt_goes_on_from_the_reset_of_the_newes
         )
     assert again == newest
     assert again[0].payload == Reset(2)
+
+
+async def test_whoever_watches_a_turn_whose_row_was_just_written_waits_for_its_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The row is there before the log: nobody may take the turn for one that runs elsewhere."""
+    turns, store, _ = make_turns(ScriptedAgent("all"))
+    begin, written, go = store.begin, asyncio.Event(), asyncio.Event()
+
+    async def slow(*caller: Any, **fields: Any) -> Any:
+        row = await begin(*caller, **fields)
+        written.set()
+        await go.wait()
+        return row
+
+    monkeypatch.setattr(store, "begin", slow)
+    async with turns:
+        starting = asyncio.create_task(turns.start(CALLER, TurnRequest("q")))
+        await written.wait()
+        [turn_id] = store.rows
+        watching = asyncio.create_task(turns.attach(CALLER, turn_id))
+        await asyncio.sleep(0)
+        go.set()
+        asked, watched = await frames_of(await starting), await frames_of(await watching)
+    assert [one.sequence for one in watched] == [one.sequence for one in asked]
+    assert text_of(watched) == "all"
 
 
 async def test_watching_after_the_log_is_gone_gives_the_stored_answer() -> None:

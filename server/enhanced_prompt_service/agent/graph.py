@@ -39,7 +39,7 @@ class GroundedAgent:
     model = "grounded"
 
     def __init__(self, engine: GroundedEngine) -> None:
-        self._engine = engine
+        self.engine = engine
         # LangGraph leaves its own type parameters unknown; what goes in and out is GraphState.
         graph: Any = StateGraph(GraphState, context_schema=Turn)
         graph.add_node("understand", self._understand)
@@ -60,7 +60,7 @@ class GroundedAgent:
     async def prewarm(self, caller: Caller) -> None:
         """Load what the first question would otherwise wait for: names are indexed, then a question
         goes all the way through the graph, with a log that nobody reads."""
-        await self._engine.prewarm(caller)
+        await self.engine.prewarm(caller)
         log = TurnLog("prewarm", 1, lambda _: b"")
         await self.answer(
             Turn(
@@ -80,7 +80,7 @@ class GroundedAgent:
         del state
         turn = runtime.context
         turn.writer.agent_started("understand")
-        query = await self._engine.understand(turn.caller, turn.request, turn.history, turn.now)
+        query = await self.engine.understand(turn.caller, turn.request, turn.history, turn.now)
         turn.writer.interpretation = query.interpretation
         turn.writer.thinking(query.interpretation.rendered)
         return {"query": query}
@@ -90,7 +90,7 @@ class GroundedAgent:
         turn.writer.agent_started("retrieve")
         call_id = f"{turn.turn_id}-1"
         turn.writer.tool_started("search_events", call_id, query.describe())
-        findings = await self._engine.retrieve(turn.caller, query)
+        findings = await self.engine.retrieve(turn.caller, query)
         turn.writer.tool_finished("search_events", call_id, findings.describe())
         if findings.evidence:
             turn.writer.evidence_found(findings.evidence, findings.total_matches)
@@ -99,7 +99,7 @@ class GroundedAgent:
     async def _answer(self, state: GraphState, runtime: Runtime[Turn]) -> dict[str, Any]:
         turn = runtime.context
         turn.writer.agent_started("answer")
-        answer = self._engine.compose(state["query"], state["findings"])
+        answer = self.engine.compose(state["query"], state["findings"])
         for piece in text_pieces(answer.response):
             turn.writer.text(piece)
             await asyncio.sleep(0)  # lets readers take it: the first words leave at once

@@ -47,7 +47,7 @@ from .models import (
     Reply,
     ToolCall,
 )
-from .tools import Toolbox, ToolOutcome
+from .tools import Looked, Toolbox, ToolOutcome
 from .tools.running import unavailable
 from .tools.schemas import definitions
 
@@ -126,7 +126,7 @@ class ModelAgent:
         budget: ModelBudget | None = None,
         monotonic: Callable[[], float],
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._chain = chain
         self._zone = default_zone
         self._budget = budget or ModelBudget()
@@ -166,7 +166,7 @@ class ModelAgent:
         run = self._chain.begin(turn.request.model, calls=turn.calls)
         trail = _Trail(
             run=run,
-            toolbox=Toolbox(self._engine, turn),
+            toolbox=Toolbox(self.engine, turn),
             messages=opening(turn.request.query, turn.history, turn.now, self._zone_of(turn)),
             started=self._monotonic(),
         )
@@ -240,17 +240,18 @@ class ModelAgent:
             running = [
                 tasks.create_task(self._call(turn, trail, at, one)) for at, one in enumerate(calls)
             ]
-        outcomes = [one.result() for one in running]
         trail.messages.append(trail.last.message)
-        trail.messages += [
-            ToolMessage(
-                outcome.content,
-                tool_call_id=call.call_id,
-                name=call.name,
-                status="success" if outcome.ok else "error",
+        for call, task in zip(calls, running, strict=True):
+            found = task.result()
+            looked = isinstance(found, Looked)
+            trail.messages.append(
+                ToolMessage(
+                    trail.toolbox.take(found) if looked else found.content,
+                    tool_call_id=call.call_id,
+                    name=call.name,
+                    status="success" if looked or found.ok else "error",
+                )
             )
-            for call, outcome in zip(calls, outcomes, strict=True)
-        ]
         main = trail.toolbox.main
         if main is not None:
             turn.writer.interpretation = main.query.interpretation
@@ -258,18 +259,22 @@ class ModelAgent:
                 turn.writer.evidence_found(trail.toolbox.evidence, main.findings.total_matches)
         return {"trail": trail}
 
-    async def _call(self, turn: Turn, trail: _Trail, at: int, call: ToolCall) -> ToolOutcome:
+    async def _call(
+        self, turn: Turn, trail: _Trail, at: int, call: ToolCall
+    ) -> Looked | ToolOutcome:
         call_id = f"{turn.turn_id}-{trail.steps}-{at + 1}"
         turn.writer.tool_started(call.name, call_id, _shown(call))
+        found: Looked | ToolOutcome
         if at >= MOST_CALLS:
-            outcome = ToolOutcome("Error. Too many calls at once.", "too many calls", ok=False)
+            found = ToolOutcome("Error. Too many calls at once.", "too many calls", ok=False)
         else:
             try:
-                outcome = await trail.toolbox.call(call.name, call.arguments)
+                found = await trail.toolbox.look(call.name, call.arguments)
             except ServiceError as error:
-                outcome = unavailable(error)
-        turn.writer.tool_finished(call.name, call_id, outcome.line, ok=outcome.ok)
-        return outcome
+                found = unavailable(error)
+        ok = isinstance(found, Looked) or found.ok
+        turn.writer.tool_finished(call.name, call_id, found.line, ok=ok)
+        return found
 
     async def _check(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
         assert "trail" in state
@@ -308,7 +313,7 @@ class ModelAgent:
         main = toolbox.main
         query = main.query if main is not None else await self._understood(turn)
         zone = ZoneInfo(query.zone)
-        index = await self._engine.index(turn.caller)
+        index = await self.engine.index(turn.caller)
         checked = check(
             response,
             evidence=toolbox.evidence,
@@ -357,7 +362,7 @@ class ModelAgent:
 
     async def _understood(self, turn: Turn) -> Query:
         """What the engine makes of the question, where a model looked nothing up."""
-        return await self._engine.understand(turn.caller, turn.request, turn.history, turn.now)
+        return await self.engine.understand(turn.caller, turn.request, turn.history, turn.now)
 
 
 def _passed(trail: _Trail) -> list[JsonValue]:

@@ -14,24 +14,30 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, TypeVar
 
 import redis.asyncio as aioredis
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 
+from .appending import Appender
 from .listening import Hub, Signal
 
 T = TypeVar("T")
 
 _log = structlog.get_logger("eps.bus")
 
+_CONNECTIONS = 64  # of a process; what comes on top of them waits
+_BROKEN = (RedisError, OSError, TimeoutError, RuntimeError, AttributeError)
+"""What using a lost connection raises. Redis's client looks at its transport without asking whether
+another task has just closed it: that is an AttributeError, or with uvloop a RuntimeError."""
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
+_LOOK_S = 1.0  # how soon a subscription that somebody else found broken is mended
 
 _COLLECT = """
 local letters = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -64,20 +70,30 @@ class RedisBus:
         timeout_s: float = 1.0,
         noted: Callable[[bool], None] = lambda up: None,
     ) -> None:
-        self._redis: Any = aioredis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        # A thousand readers who are woken at once take turns on these; the client's own pool
+        # would fail them instead.
+        pool: Any = aioredis.BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
             url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             health_check_interval=30,
         )
+        self._redis: Any = aioredis.Redis.from_pool(pool)
+        self._appender = Appender(self._redis, self._do)
+        self._writer: asyncio.Task[None] | None = None
         self._pubsub: Any = None
+        # Only the listener connects the subscription: two who did so at once would leave it half
+        # connected. Others write on a connection that is there, one at a time.
+        self._wire = asyncio.Lock()
+        self._broken = True
         self._prefix = prefix
         self._log_ttl_ms = int(log_ttl_s * 1000)
         self._log_cap = log_cap
         self._hub = Hub()
         self._up: bool | None = None  # not tried yet
         self._noted = noted
-        self._changed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     @property
@@ -86,15 +102,18 @@ class RedisBus:
         return bool(self._up)
 
     async def __aenter__(self) -> Self:
-        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-        await self._quietly(self.ping())  # so that `up` is known before anybody relies on it
+        with suppress(Unavailable):
+            await self.ping()  # so that `up` is known before anybody relies on it
+        self._broken = not await self._mended()
         self._reader = asyncio.create_task(self._listen(), name="bus-listener")
+        self._writer = asyncio.create_task(self._appender.run(), name="bus-writer")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        for task in (self._reader, self._writer):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         await self._pubsub.aclose()
         await self._redis.aclose()
 
@@ -106,27 +125,15 @@ class RedisBus:
 
     async def append(self, turn_id: str, attempt: int, entries: Sequence[LogEntry]) -> None:
         """See `Bus.append`."""
-        key = self._log_key(turn_id)
-        pipe = self._redis.pipeline(transaction=False)
-        for entry in entries:
-            pipe.xadd(
-                key,
-                {"k": entry.kind, "f": entry.encoded},
-                id=f"{attempt}-{entry.sequence}",
-                maxlen=self._log_cap,
-                approximate=True,
-            )
-        pipe.pexpire(key, self._log_ttl_ms)
-        pipe.publish(self._key(log_channel(turn_id)), b"")
-        known = False
-        for result in await self._do(pipe.execute(raise_on_error=False)):
-            # An id that is not above the last one was added before, which is what idempotent
-            # means, or another runner has begun the next attempt meanwhile.
-            if isinstance(result, ResponseError) and "equal or smaller" in str(result):
-                known = True
-            elif isinstance(result, Exception):
-                raise self._away() from result
-        if known and await self.newest_attempt(turn_id) > attempt:
+        newest = await self._appender.append(
+            self._log_key(turn_id),
+            self._key(log_channel(turn_id)),
+            attempt,
+            entries,
+            ttl_ms=self._log_ttl_ms,
+            cap=self._log_cap,
+        )
+        if newest > attempt:
             raise Superseded
 
     async def read(
@@ -178,7 +185,7 @@ class RedisBus:
             yield signal
         finally:
             if self._hub.leave(channel, signal):
-                await self._quietly(self._pubsub.unsubscribe(self._key(channel)))
+                await self._quietly(self._unsubscribe(channel))
 
     async def post(self, mailbox: str, letter: str, ttl_s: float) -> None:
         """See `Bus.post`."""
@@ -228,7 +235,10 @@ class RedisBus:
     async def _do(self, command: Awaitable[T]) -> T:
         try:
             result = await command
-        except (RedisError, OSError, TimeoutError) as error:
+        except _BROKEN as error:
+            raise self._away() from error
+        except Exception as error:  # of the client itself: no turn shall end of it
+            _log.exception("unexpected error of the Redis client")
             raise self._away() from error
         self._set_up(up=True)
         return result
@@ -244,32 +254,49 @@ class RedisBus:
             _log.info("bus is back")
 
     async def _subscribe(self, channel: str) -> None:
-        await self._pubsub.subscribe(self._key(channel))
-        self._changed.set()
+        async with self._wire:
+            await self._tell("SUBSCRIBE", channel)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        async with self._wire:
+            if channel not in self._hub.channels:
+                await self._tell("UNSUBSCRIBE", channel)
+
+    async def _tell(self, command: str, channel: str) -> None:
+        """Write on the subscription's connection. One that is lost is not connected again here:
+        the listener notices, and takes up all channels."""
+        connection = self._pubsub.connection
+        if not self._broken and connection is not None and connection.is_connected:
+            await connection.send_command(command, self._key(channel), check_health=False)
 
     async def _quietly(self, command: Awaitable[Any]) -> None:
+        """Do something with the subscription; where that fails it is taken up again."""
         try:
             await command
-        except (RedisError, OSError, TimeoutError, Unavailable):
-            self._set_up(up=False)
+        except Unavailable:
+            return
+        except Exception as error:
+            self._lose_subscription(error)
+
+    def _lose_subscription(self, error: Exception) -> None:
+        _log.debug("subscription lost", error=type(error).__name__)
+        self._broken = True
+        self._set_up(up=False)
 
     async def _listen(self) -> None:
         """Owns the subscription: hears messages, and takes it up again after a loss."""
         while True:
+            if self._broken:
+                await self._subscribe_anew()
             try:
-                if not self._pubsub.subscribed:
-                    await self._changed.wait()
-                    self._changed.clear()
-                    continue
-                message = await self._pubsub.get_message(timeout=5.0)
+                message = await self._pubsub.get_message(timeout=_LOOK_S)
                 if message is None:
                     continue
                 name = message["channel"].decode()[len(self._prefix) + 1 :]
                 if message["type"] in ("message", "subscribe"):
                     self._hub.wake(name)
-            except (RedisError, OSError, TimeoutError):
-                self._set_up(up=False)
-                await self._subscribe_anew()
+            except Exception as error:
+                self._lose_subscription(error)
 
     async def _subscribe_anew(self) -> None:
         """A fresh subscription to all channels, tried until it works; then everybody looks, for
@@ -279,16 +306,25 @@ class RedisBus:
             # Full jitter: many processes lose the same server at the same moment.
             await asyncio.sleep(random.uniform(0.0, wait_s))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-            await self._quietly(self._pubsub.aclose())
-            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
-            channels = [self._key(one) for one in self._hub.channels]
-            try:
-                if channels:
-                    await self._pubsub.subscribe(*channels)
-                else:
-                    await self._redis.ping()
-            except (RedisError, OSError, TimeoutError):
-                continue
+            async with self._wire:
+                if not await self._mended():
+                    continue
+                self._broken = False
             self._set_up(up=True)
             self._hub.wake_all()
             return
+
+    async def _mended(self) -> bool:
+        """Try a fresh subscription to all channels, while nobody else touches it."""
+        if self._pubsub is not None:
+            with suppress(Exception):  # the old one is broken, however it ends
+                await self._pubsub.aclose()
+        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=False)
+        # One channel that nobody signals is always heard: so there is always something to read.
+        channels = [self._key(one) for one in ("nobody", *self._hub.channels)]
+        try:
+            await self._pubsub.subscribe(*channels)
+        except Exception as error:
+            _log.debug("subscription not taken up", error=type(error).__name__)
+            return False
+        return True

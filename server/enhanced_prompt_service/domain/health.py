@@ -41,11 +41,16 @@ class ComponentHealth:
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """One link of the model chain."""
+    """One link of the model chain. `circuit` is "" for one that has none, the embedded engine;
+    `max_calls` 0 means no limit."""
 
     model: str
     status: Health
     running_calls: int
+    circuit: str = ""  # "closed", "open", "half_open"
+    max_calls: int = 0
+    last_error: str = ""
+    last_error_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from ..domain.analytics import Bucket, PromptAnalytics
-from ..domain.answers import PromptResponse, Usage
+from ..domain.answers import ModelUsage, PromptResponse, Usage
 from ..domain.catalogue import Catalogue, Site
 from ..domain.conversations import (
     Conversation,
@@ -48,6 +48,7 @@ from ..domain.stores import (
 from ..domain.templates import TemplateStore
 from ..domain.times import Interval
 from ..domain.turns import TurnError, TurnRow, TurnState
+from ..domain.usage import UsageAsked, UsagePage, UsageStore
 from . import (
     catalogue,
     conversations,
@@ -60,6 +61,7 @@ from . import (
     leases,
     listing,
     message_search,
+    model_calls,
     paging,
     prompt_sums,
     retention,
@@ -488,6 +490,26 @@ class SqlConversationStore:
         )
 
 
+class SqlUsageStore:
+    """`domain.usage.UsageStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, caller: Caller, calls: Sequence[ModelUsage], now: datetime) -> None:
+        """Note calls that no turn made."""
+        if calls:
+            await self._database.write(lambda session: model_calls.add(session, caller, calls, now))
+
+    async def sums(
+        self, caller: Caller, asked: UsageAsked, *, page_size: int = 100, page_token: str = ""
+    ) -> UsagePage:
+        """Sums by group. Raises InvalidArgument (PAGE_TOKEN_INVALID)."""
+        return await self._database.read(
+            lambda session: model_calls.sums(session, caller, asked, page_size, page_token)
+        )
+
+
 class SqlRetentionStore:
     """`domain.retention.RetentionStore`."""
 
@@ -538,6 +560,7 @@ class Stores:
     conversations: ConversationStore
     retention: RetentionStore
     templates: TemplateStore
+    usage: UsageStore
 
 
 async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
@@ -556,6 +579,7 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlConversationStore(database),
         SqlRetentionStore(database, default_zone),
         SqlTemplateStore(database),
+        SqlUsageStore(database),
     )
 
 

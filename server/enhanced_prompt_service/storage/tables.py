@@ -289,6 +289,27 @@ turn_names = Table(
 )
 
 # Two rows a turn that has a response; their texts stand in the turn. `id` is the text index's.
+# Kept when the turns that made them are deleted: what was paid stays known.
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("turn_id", Str, nullable=False),  # "" for a call that no turn made
+    Column("model", Str, nullable=False),
+    Column("ended_us", BigInteger, nullable=False),
+    Column("source", Str, nullable=False),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("cost", Float(53)),
+    Column("currency", Str, nullable=False),
+)
+Index("model_calls_ended", model_calls.c.tenant, model_calls.c.ended_us)
+Index("model_calls_user", model_calls.c.tenant, model_calls.c.user_id, model_calls.c.ended_us)
+
 messages = Table(
     "messages",
     metadata,

@@ -24,7 +24,7 @@ from ..domain.conversations import ConversationStamp
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.turns import TurnError, TurnRow, TurnState
-from . import codec, deletion, dialects, history_index, leases
+from . import codec, deletion, dialects, history_index, leases, model_calls
 from .failures import RunAgain
 from .instants import from_us, to_us
 from .session import Session
@@ -330,6 +330,8 @@ def finish(
     if closed is None:
         return False
     conversation_id, created_us = closed
+    if usage is not None:
+        model_calls.add(session, caller, usage.calls, now, turn_id)
     if response is not None:
         history_index.add(session, caller, conversation_id, turn_id, created_us, response)
     _count_closed(session, caller, conversation_id, now, stored=response is not None)

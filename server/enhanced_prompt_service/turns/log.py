@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from enhanced_prompt_service.domain.bus import LogEntry
+from enhanced_prompt_service.domain.errors import ServiceError
 from enhanced_prompt_service.domain.turns import (
     CLOSING,
     KIND_OF,
@@ -112,6 +113,7 @@ class TurnLog:
         self._copier_waiting: asyncio.Future[bool] | None = None
         self._lost: Failed | None = None
         self._forgotten = False
+        self._cut: ServiceError | None = None
         self.size = 0
 
     # ---- writing ------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ class TurnLog:
     @property
     def ended(self) -> bool:
         """Whether nothing more will be written: closed, or its runner was lost."""
-        return self.closed or self._lost is not None
+        return self.closed or self._lost is not None or self._cut is not None
 
     def append(self, payload: Payload) -> None:
         """Write a frame. Raises RuntimeError after the closing one."""
@@ -175,6 +177,13 @@ class TurnLog:
             self._open = None
             self._wake()
             self._wake_copier()
+
+    def cut(self, error: ServiceError) -> None:
+        """It can't be followed from here any more, and the turn may go on: readers get no closing
+        frame but this error, and may attach again."""
+        if not self.ended:
+            self._cut = error
+            self._wake()
 
     def _push(self, entry: _Entry) -> None:
         if self.ended:
@@ -262,6 +271,11 @@ class TurnLog:
             return None
         return self._encode(Frame(self.turn_id, self.attempt, 0, self._lost)), self._lost
 
+    def check_cut(self) -> None:
+        """Raises what a log was cut with."""
+        if self._cut is not None:
+            raise self._cut
+
     def wait(self) -> asyncio.Future[bool]:
         """A future that is done when there may be more to read."""
         future = asyncio.get_running_loop().create_future()
@@ -310,7 +324,8 @@ class Cursor:
         return self._taken
 
     def take_now(self) -> TakenFrame | None:
-        """The next frame if there is one. Raises StopAsyncIteration after the closing frame."""
+        """The next frame if there is one. Raises StopAsyncIteration after the closing frame, and
+        what the log was cut with after the last one."""
         if self._done:
             raise StopAsyncIteration
         log = self._log
@@ -326,6 +341,7 @@ class Cursor:
         if (loss := log.loss()) is not None:
             self._done = True
             return TakenFrame(FrameKind.FAILED, 0, self._taken, *loss)
+        log.check_cut()
         return None
 
     async def take(self, timeout_s: float | None = None) -> TakenFrame | None:

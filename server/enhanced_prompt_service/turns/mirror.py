@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from enhanced_prompt_service.domain.bus import Bus, Listener, log_channel
 from enhanced_prompt_service.domain.errors import NotFound, Reason, ServiceError, Unavailable
 from enhanced_prompt_service.domain.identity import Caller
@@ -23,6 +25,8 @@ from enhanced_prompt_service.domain.turns import (
 )
 
 from .log import Encode, TurnLog
+
+_log = structlog.get_logger("eps.turns")
 
 Decode = Callable[[bytes], Failed]
 """The payload of an encoded `failed` frame, given by the composition root: readers end with its
@@ -84,7 +88,17 @@ class Mirror:
                 )
             )
         except ServiceError as error:
-            self.log.abandon(TurnError(error.reason, error.message, retryable=True))
+            # The way to the turn is lost, not the turn: no closing frame says so.
+            self.log.cut(error)
+        except Exception:  # it would end the task group, and with it every turn
+            _log.exception("a turn of another replica can't be followed", turn_id=self._row.turn_id)
+            self.log.cut(
+                Unavailable(
+                    "the turn can't be followed from here now",
+                    reason=Reason.BUS_UNAVAILABLE,
+                    retry_after_s=1.0,
+                )
+            )
 
     async def _follow(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()

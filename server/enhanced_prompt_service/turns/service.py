@@ -119,6 +119,7 @@ class Turns:
         )
         self._running: dict[str, _Running] = {}
         self._later: set[asyncio.Task[None]] = set()
+        self._beginning: dict[str, asyncio.Event] = {}  # by runner: rows that are being written
         self._starting: dict[tuple[str, str, str], asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stack = AsyncExitStack()
@@ -264,19 +265,24 @@ class Turns:
             raise Unavailable("the server is going away", reason=Reason.DRAINING)
         turn_id = self._new_id("turn")
         runner = f"{self._config.runner}/{turn_id}"
-        row = await self._parts.turns.begin(
-            caller,
-            turn_id=turn_id,
-            conversation_id=request.conversation_id or self._new_id("conv"),
-            message_id=request.request_id or self._new_id("msg"),
-            request_id=request.request_id,
-            request_hash=request_hash(request),
-            query=request.query,
-            runner=runner,
-            now=self._parts.real_clock.now(),
-        )
-        if row.runner == runner:
-            return self._run(caller, row, request)
+        begun = self._beginning[runner] = asyncio.Event()
+        try:
+            row = await self._parts.turns.begin(
+                caller,
+                turn_id=turn_id,
+                conversation_id=request.conversation_id or self._new_id("conv"),
+                message_id=request.request_id or self._new_id("msg"),
+                request_id=request.request_id,
+                request_hash=request_hash(request),
+                query=request.query,
+                runner=runner,
+                now=self._parts.real_clock.now(),
+            )
+            if row.runner == runner:
+                return self._run(caller, row, request)
+        finally:
+            del self._beginning[runner]
+            begun.set()
         return await self._join(caller, row)
 
     def _run(self, caller: Caller, row: TurnRow, request: TurnRequest) -> Attached:
@@ -342,6 +348,8 @@ class Turns:
             await replicas.drop((), (log.turn_id,))
 
     async def _join(self, caller: Caller, row: TurnRow, *, after_sequence: int = 0) -> Attached:
+        if (begun := self._beginning.get(row.runner)) is not None:
+            await begun.wait()  # its row is written here, and its log is opened next
         log = self._shelf.find(row.turn_id)
         if log is not None and log.attempt == row.attempt:
             running = self._running.get(row.turn_id)
@@ -401,6 +409,10 @@ class Turns:
             Unavailable: it runs elsewhere, and its log is out of reach.
         """
         row = await self._parts.turns.get_turn(caller, turn_id)
+        log = self._shelf.find(turn_id)
+        if log is not None and log.attempt > row.attempt:
+            # The next attempt began here while the row was being read: it is the newest.
+            row = await self._parts.turns.get_turn(caller, turn_id)
         if attempt > row.attempt:
             raise OutOfRange(
                 f"attempt {attempt} is beyond the newest, {row.attempt}",
@@ -484,7 +496,7 @@ class Turns:
                 async with asyncio.timeout(_CANCEL_S):
                     while not (await cursor.__anext__()).closing:
                         pass
-            except TimeoutError:
+            except (TimeoutError, Unavailable):
                 return
 
     def _release(self, mirror: Mirror) -> None:

@@ -82,16 +82,16 @@ def _altered(two: list[bytes]) -> list[bytes]:
 @pytest.mark.parametrize("fault", [_dropped, _doubled, _swapped, _altered])
 async def test_a_driver_with_a_fault_is_found_out(driver: Driver, fault: Fault) -> None:
     found = 0
-    for number in range(20):
+    for number in range(8):
         try:
             await replay(Faulty(driver, fault), Plan(number, f"instant 1 {number}", 3))
         except* Broken:
             found += 1
-    assert found > 5
+    assert found >= 2
 
 
 async def test_a_driver_without_one_is_not(driver: Driver) -> None:
-    for number in range(20):
+    for number in range(8):
         await replay(Faulty(driver, lambda two: two), Plan(number, f"instant 1 {number}", 3))
 
 

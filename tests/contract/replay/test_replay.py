@@ -25,7 +25,7 @@ from .drivers import Driver, InProcess, OverTcp
 from .readers import DETAILS, Plan, replay, replay_anew, whole_log
 
 LEAST_CUTS = 500
-CLIENT_TURNS = 12
+CLIENT_TURNS = 8
 PATIENT = ClientOptions(reattach=Retry(attempts=50, first=0.01, longest=0.05))
 MOST_CUTS = 12  # of one reader
 AT_ONCE = 16

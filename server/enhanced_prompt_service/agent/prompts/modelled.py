@@ -7,9 +7,10 @@ prompt that the engine reads otherwise than the one that was sent is not called 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Literal
 
@@ -121,11 +122,30 @@ class BetterPrompt(BaseModel):
 
 
 class ModelPrompts:
-    """`domain.prompts.PromptTools` over a chain; its last link may be the engine."""
+    """`domain.prompts.PromptTools` over a chain; its last link may be the engine.
 
-    def __init__(self, chain: ModelChain, engine: EnginePrompts) -> None:
+    `record` keeps what the models of a call used, however the call ends.
+    """
+
+    def __init__(
+        self,
+        chain: ModelChain,
+        engine: EnginePrompts,
+        record: Callable[[Caller, Sequence[ModelUsage]], Awaitable[None]] | None = None,
+    ) -> None:
         self._chain = chain
         self._engine = engine
+        self._record = record
+
+    @asynccontextmanager
+    async def _counted(self, caller: Caller) -> AsyncGenerator[list[ModelUsage]]:
+        """A list for what is used inside the block; kept when it is left."""
+        calls: list[ModelUsage] = []
+        try:
+            yield calls
+        finally:
+            if calls and self._record is not None:
+                await asyncio.shield(self._record(caller, calls))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -142,20 +162,20 @@ class ModelPrompts:
         read = await self._engine.classify(caller, replace(asked, model=""))
         if by_engine:
             return read
-        calls: list[ModelUsage] = []
         data: dict[str, JsonValue] = {"prompt": asked.query, "engine": _reading(read)}
-        try:
-            found = await structured(
-                self._chain,
-                [("system", _CLASSIFY), ("user", _fenced(data))],
-                Classification,
-                model=asked.model,
-                calls=calls,
-            )
-        except NoModelLeft as error:
-            if not error.grounded:
-                raise
-            return replace(read, usage=Usage(tuple(calls)))
+        async with self._counted(caller) as calls:
+            try:
+                found = await structured(
+                    self._chain,
+                    [("system", _CLASSIFY), ("user", _fenced(data))],
+                    Classification,
+                    model=asked.model,
+                    calls=calls,
+                )
+            except NoModelLeft as error:
+                if not error.grounded:
+                    raise
+                return replace(read, usage=Usage(tuple(calls)))
         return ClassifiedIntent(
             _intent(found.value, read.intent, asked.query),
             read.interpretation if found.value.category == QUESTION else None,
@@ -169,7 +189,6 @@ class ModelPrompts:
         proposed = await self._engine.optimize(caller, replace(asked, model=""))
         if by_engine:
             return proposed
-        calls: list[ModelUsage] = []
         setting = await self._engine.setting(caller, asked)
         query = setting.understood(asked.prompt)
         data: dict[str, JsonValue] = {
@@ -183,18 +202,19 @@ class ModelPrompts:
             },
         }
         aim = _AIMS[asked.optimization_type]
-        try:
-            found = await structured(
-                self._chain,
-                [("system", _OPTIMIZE.format(aim=aim)), ("user", _fenced(data))],
-                BetterPrompt,
-                model=asked.model,
-                calls=calls,
-            )
-        except NoModelLeft as error:
-            if not error.grounded:
-                raise
-            return replace(proposed, usage=Usage(tuple(calls)))
+        async with self._counted(caller) as calls:
+            try:
+                found = await structured(
+                    self._chain,
+                    [("system", _OPTIMIZE.format(aim=aim)), ("user", _fenced(data))],
+                    BetterPrompt,
+                    model=asked.model,
+                    calls=calls,
+                )
+            except NoModelLeft as error:
+                if not error.grounded:
+                    raise
+                return replace(proposed, usage=Usage(tuple(calls)))
         made = _held(found.value, asked)
         other = setting.alone.understood(made.prompt)
         doubtful = not query.settled and not same(query, other)
@@ -210,22 +230,22 @@ class ModelPrompts:
 
         `max_output_tokens` is held by counting roughly and stopping the model there.
         """
-        calls: list[ModelUsage] = []
-        grounded = self._by_engine(asked.model)
-        if not grounded:
-            try:
-                async with aclosing(self._streamed(asked, calls)) as streamed:
-                    async for part in streamed:
-                        yield part
-                return
-            except NoModelLeft as error:
-                if not error.grounded:
-                    raise
-        async with aclosing(self._engine.generate(caller, replace(asked, model=""))) as parts:
-            async for part in parts:
-                if isinstance(part, GeneratedContent):
-                    part = replace(part, usage=Usage(tuple(calls)))
-                yield part
+        async with self._counted(caller) as calls:
+            grounded = self._by_engine(asked.model)
+            if not grounded:
+                try:
+                    async with aclosing(self._streamed(asked, calls)) as streamed:
+                        async for part in streamed:
+                            yield part
+                    return
+                except NoModelLeft as error:
+                    if not error.grounded:
+                        raise
+            async with aclosing(self._engine.generate(caller, replace(asked, model=""))) as parts:
+                async for part in parts:
+                    if isinstance(part, GeneratedContent):
+                        part = replace(part, usage=Usage(tuple(calls)))
+                    yield part
 
     async def _streamed(
         self, asked: GenerateAsk, calls: list[ModelUsage]

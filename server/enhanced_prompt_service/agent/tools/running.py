@@ -18,7 +18,7 @@ from enhanced_prompt_service.turns import Turn
 
 from ..grounded import Findings, GroundedEngine, Query, Settled, query_from
 from .rendering import clean, fenced, found_cameras, found_events
-from .schemas import TOOLS, ListCameras
+from .schemas import CAMERAS, TOOLS
 
 MOST_EVIDENCE = 50  # events of one turn that a model can cite
 
@@ -41,6 +41,13 @@ class Looked:
     findings: Findings
     answer: Answer
 
+    @property
+    def line(self) -> str:
+        """What it found, for a frame."""
+        if self.tool == CAMERAS:
+            return f"{len(self.findings.asked_cameras):,} cameras"
+        return self.findings.describe()
+
 
 @dataclass(slots=True)
 class Toolbox:
@@ -53,9 +60,10 @@ class Toolbox:
     evidence: list[Evidence] = field(default_factory=list[Evidence])
     _numbers: dict[str, int] = field(default_factory=dict[str, int])
 
-    async def call(self, name: str, arguments: Mapping[str, Any] | None) -> ToolOutcome:
-        """Run one call; `arguments` None are such as were no JSON object. Raises Unavailable
-        where storage is away."""
+    async def look(self, name: str, arguments: Mapping[str, Any] | None) -> Looked | ToolOutcome:
+        """Look one call up, or say what is wrong with it; several may be looked up at once.
+        `arguments` None are such as were no JSON object. Raises Unavailable where storage is away.
+        """
         schema = TOOLS.get(name)
         if schema is None:
             return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(TOOLS)}.")
@@ -76,30 +84,28 @@ class Toolbox:
                 time_zone=turn.request.time_zone,
             )
         except Settled as end:
-            return ToolOutcome(
-                fenced({"problem": clean(end.notice, 800)}), clean(end.notice), False
-            )
+            problem = fenced({"problem": clean(end.notice, 800)})
+            return ToolOutcome(problem, clean(end.notice), ok=False)
         findings = await self.engine.retrieve(turn.caller, query)
-        answer = self.engine.compose(query, findings)
-        self.looked.append(Looked(name, query, findings, answer))
-        if isinstance(wanted, ListCameras):
-            data = found_cameras(query, findings, answer)
-            return ToolOutcome(fenced(data), f"{len(findings.asked_cameras):,} cameras")
-        self._keep(answer)
-        return ToolOutcome(
-            fenced(found_events(query, findings, answer, self._numbers)), findings.describe()
-        )
+        return Looked(name, query, findings, self.engine.compose(query, findings))
 
-    def _keep(self, answer: Answer) -> None:
+    def take(self, looked: Looked) -> str:
+        """Remember a look-up, and say for the model what it found. Called in the order of the
+        calls: the numbers that evidence gets do not hang on which was found first."""
+        self.looked.append(looked)
+        query, findings, answer = looked.query, looked.findings, looked.answer
+        if looked.tool == CAMERAS:
+            return fenced(found_cameras(query, findings, answer))
         for one in answer.evidence:
             if one.event_id not in self._numbers and len(self.evidence) < MOST_EVIDENCE:
                 self.evidence.append(one)
                 self._numbers[one.event_id] = len(self.evidence)
+        return fenced(found_events(query, findings, answer, self._numbers))
 
     @property
     def main(self) -> Looked | None:
         """The look-up that the answer is about: the last one that asked for events."""
-        events = [one for one in self.looked if one.tool != "list_cameras"]
+        events = [one for one in self.looked if one.tool != CAMERAS]
         return events[-1] if events else (self.looked[-1] if self.looked else None)
 
 

@@ -179,11 +179,12 @@ class ListCameras(_Arguments):
         return Asked(QuestionType.HEALTH, tuple(self.places), aspect=Aspect.STATES)
 
 
+CAMERAS = "list_cameras"
 TOOLS: dict[str, type[_Arguments]] = {
     "search_events": SearchEvents,
     "count_events": CountEvents,
     "histogram": Histogram,
-    "list_cameras": ListCameras,
+    CAMERAS: ListCameras,
 }
 """Tools by name. get_insights joins them with the insight store."""
 

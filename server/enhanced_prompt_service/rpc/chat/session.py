@@ -342,22 +342,53 @@ class Chat:
         except ServiceError as error:
             await self._reject(prompt.message_id, error)
             return
-        with attached:
-            prompt.turn_id, prompt.behind = attached.turn_id, False
-            await self._accept(prompt)
-            if prompt.dropped:
-                await self._stop_turn(prompt.turn_id)
-            cursor = attached.cursor(kinds_wanted(setup.detail, setup.frame_kinds))
-            self._place = partial(place_of, attached, cursor)
+        first = True
+        while True:
+            cut: Unavailable | None = None
+            with attached:
+                if first:
+                    first = False
+                    prompt.turn_id, prompt.behind = attached.turn_id, False
+                    await self._accept(prompt)
+                    if prompt.dropped:
+                        await self._stop_turn(prompt.turn_id)
+                cursor = attached.cursor(kinds_wanted(setup.detail, setup.frame_kinds))
+                self._place = partial(place_of, attached, cursor)
+                try:
+                    while (taken := await cursor.take()) is not None:
+                        await self._outbox.put_frame(taken)
+                        if taken.kind is FrameKind.COMPLETED:
+                            await self._offer(taken)
+                        if taken.closing:
+                            break
+                    return
+                except Unavailable as error:  # it runs elsewhere, and the way to it is lost
+                    cut = error
+                finally:
+                    self._place = None
+            if cut is None:
+                return
+            found = await self._attach_again(attached, cursor.last_sequence, cut)
+            if found is None:
+                await self._reject(prompt.message_id, cut)
+                return
+            attached = found
+
+    async def _attach_again(
+        self, lost: Attached, after: int, error: Unavailable
+    ) -> Attached | None:
+        """Go on with a turn whose log is out of reach, as soon as it is in reach again, or has
+        ended; None where it is not there any more."""
+        while True:
+            await asyncio.sleep(error.retry_after_s or self._options.look_s)
             try:
-                while (taken := await cursor.take()) is not None:
-                    await self._outbox.put_frame(taken)
-                    if taken.kind is FrameKind.COMPLETED:
-                        await self._offer(taken)
-                    if taken.closing:
-                        return
-            finally:
-                self._place = None
+                return await self._turns.attach(
+                    self._call.caller, lost.turn_id, attempt=lost.attempt, after_sequence=after
+                )
+            except Unavailable as again:
+                error = again
+            except ServiceError:
+                return None
 
     async def _offer(self, taken: TakenFrame) -> None:
         """Offer the templates that an answer suggests, each once a chat."""

@@ -1,4 +1,4 @@
-"""MetricsService: how the service is doing. So far, its health."""
+"""MetricsService: how the service is doing. So far, its health, and what models used."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from enhanced_prompt.v1 import metrics_service_pb2 as pb
 from ...domain.health import Health, ReportsHealth, SystemHealth
 from ..call import Call
 from ..convert.times import timestamp
+from .usage import UsageReports
 
 _STATUSES = {
     Health.HEALTHY: pb.HEALTH_STATUS_HEALTHY,
     Health.DEGRADED: pb.HEALTH_STATUS_DEGRADED,
     Health.UNHEALTHY: pb.HEALTH_STATUS_UNHEALTHY,
 }
+_CIRCUITS = {
+    "": pb.CIRCUIT_STATE_UNSPECIFIED,
+    "closed": pb.CIRCUIT_STATE_CLOSED,
+    "open": pb.CIRCUIT_STATE_OPEN,
+    "half_open": pb.CIRCUIT_STATE_HALF_OPEN,
+}
 
 
 class MetricsService:
-    """GetSystemHealth. What else the contract has answers UNIMPLEMENTED."""
+    """GetSystemHealth and GetUsage. What else the contract has answers UNIMPLEMENTED."""
 
-    def __init__(self, health: ReportsHealth) -> None:
+    def __init__(self, health: ReportsHealth, usage: UsageReports) -> None:
         self._health = health
+        self._usage = usage
 
     async def GetSystemHealth(  # noqa: N802
         self, request: pb.GetSystemHealthRequest, call: Call
@@ -31,6 +39,10 @@ class MetricsService:
         return pb.GetSystemHealthResponse(
             health=system_health_message(await self._health.system_health())
         )
+
+    async def GetUsage(self, request: pb.GetUsageRequest, call: Call) -> pb.GetUsageResponse:  # noqa: N802
+        """Tokens and cost by user, model and day."""
+        return await self._usage.get_usage(request, call.caller)
 
 
 def system_health_message(found: SystemHealth) -> pb.SystemHealth:
@@ -56,7 +68,13 @@ def system_health_message(found: SystemHealth) -> pb.SystemHealth:
         ],
         providers=[
             pb.ProviderHealth(
-                model=one.model, status=_STATUSES[one.status], running_calls=one.running_calls
+                model=one.model,
+                status=_STATUSES[one.status],
+                circuit=_CIRCUITS[one.circuit],
+                running_calls=one.running_calls,
+                max_calls=one.max_calls,
+                last_error=one.last_error,
+                last_error_time=None if one.last_error_at is None else timestamp(one.last_error_at),
             )
             for one in found.providers
         ],
