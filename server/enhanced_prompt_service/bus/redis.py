@@ -104,8 +104,10 @@ class RedisBus:
 
     async def __aexit__(self, *_: object) -> None:
         if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+            # The client may take a cancellation for a time-out: then it is said again.
+            while not self._reader.done():
+                self._reader.cancel()
+                await asyncio.wait({self._reader}, timeout=0.2)
         await self._pubsub.aclose()
         await self._redis.aclose()
 
