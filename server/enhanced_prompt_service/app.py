@@ -30,6 +30,7 @@ from .agent.models import (
     CallLimits,
     ChainOptions,
     CircuitOptions,
+    LinkFailure,
     ModelChain,
     Prices,
     parse_links,
@@ -460,6 +461,9 @@ def _warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
     models = {f"model:{one}": warm_model(one) for one in chain.links if one != GROUNDED}
 
     def failed(name: str, error: Exception) -> None:
+        if isinstance(error, LinkFailure):
+            _log.warning("a model is not ready", part=name, reason=error.detail)
+            return
         _log.error("prewarming failed", part=name, exc_info=error)
 
     return Warmer(

@@ -35,6 +35,7 @@ from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
     ingest,
+    providers,
     questions,
     resuming,
     sharing,
@@ -53,6 +54,7 @@ ROWS: dict[str, Measure] = {
     "starting": starting.measure,
     "resume": resuming.measure,
     "cancel": cancelling.measure,
+    "provider": providers.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
 }

@@ -14,6 +14,7 @@ from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
+from .models import models
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
@@ -50,6 +51,7 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(models, name="models")
 app.add_typer(templates, name="templates")
 app.command()(classify)
 app.command()(optimize)
