@@ -177,12 +177,34 @@ class Insight:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What an earlier revision of an insight said, as far as filters ask: an insight only grows, so
+    its first so many cameras and sites are those that it had then."""
+
+    severity: Severity
+    cameras: int
+    sites: int
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
-    """One entry of a tenant's log."""
+    """One entry of a tenant's log. `insight.updated_at` is its time.
+
+    `before` is the revision before it, `heard` the newest one before it that was not muted: with
+    them whoever reads this entry alone knows whether a filter let an earlier one through.
+    """
 
     position: int
     change: Change
     insight: Insight
+    before: Seen | None = None
+    heard: Seen | None = None
+
+    @property
+    def muted(self) -> bool:
+        """Whether its dedupe_key was silent when it was made."""
+        until = self.insight.muted_until
+        return until is not None and until > self.insight.updated_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,16 +236,43 @@ class InsightFilter:
     sites: frozenset[str] = frozenset()
     include_muted: bool = False
 
-    def passes(self, insight: Insight, now: datetime) -> bool:
-        """Whether an insight is meant; `now` is real time, for mutes."""
-        what = insight.content
-        return (
-            what.severity >= self.min_severity
-            and (not self.types or what.type in self.types)
-            and (not self.cameras or not self.cameras.isdisjoint(what.cameras))
-            and (not self.sites or not self.sites.isdisjoint(what.sites))
-            and (self.include_muted or insight.muted_until is None or insight.muted_until <= now)
+    def passes(self, revision: Revision) -> bool:
+        """Whether an entry of the log is meant. Mutes count as they were when it was made, so that
+        reading the log again gives the same."""
+        what = revision.insight.content
+        return (self.include_muted or not revision.muted) and self._fits(
+            what, what.severity, what.cameras, what.sites
         )
+
+    def first(self, revision: Revision) -> bool:
+        """Whether an entry that passes is the first of its insight that does."""
+        what = revision.insight.content
+        earlier = revision.before if self.include_muted else revision.heard
+        # Nothing that an insight said is ever taken back: if any earlier one passed, this one did.
+        return earlier is None or not self._fits(
+            what, earlier.severity, what.cameras[: earlier.cameras], what.sites[: earlier.sites]
+        )
+
+    def _fits(
+        self,
+        what: InsightDraft,
+        severity: Severity,
+        cameras: tuple[str, ...],
+        sites: tuple[str, ...],
+    ) -> bool:
+        return (
+            severity >= self.min_severity
+            and (not self.types or what.type in self.types)
+            and (not self.cameras or not self.cameras.isdisjoint(cameras))
+            and (not self.sites or not self.sites.isdisjoint(sites))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InsightPage(Page[Insight]):
+    """A page of insights; `position` is the end of the log in the same snapshot."""
+
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +307,7 @@ class InsightReader(Protocol):
         window: Interval | None = None,
         page_size: int = 50,
         page_token: str = "",
-    ) -> Page[Insight]:
+    ) -> InsightPage:
         """Insights as they are now, newest first by their first revision, 1 to 1,000 at a time.
 
         `window` keeps those whose window overlaps it; `now` is real time, for mutes.
@@ -296,7 +345,7 @@ class InsightStore(InsightReader, Protocol):
         """What it was about has passed; None where no unresolved insight has that key."""
         ...
 
-    async def get(self, caller: Caller, insight_id: str) -> Insight:
+    async def get(self, caller: Caller, insight_id: str, *, now: datetime) -> Insight:
         """One insight as it is now. Raises NotFound (INSIGHT_NOT_FOUND)."""
         ...
 
