@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from .answers import Evidence, JsonValue
 from .fences import Fence
@@ -482,3 +483,18 @@ def grown(known: InsightDraft, draft: InsightDraft) -> InsightDraft:
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
+
+
+def judged(score: float, *, restricted: bool) -> Severity:
+    """How bad a score is that nobody judged: steps at 6, 9 and 13 (design 5), one more for a
+    restricted zone."""
+    steps = sum(score >= limit for limit in (6, 9, 13)) + restricted
+    return Severity(min(Severity.LOW + steps, Severity.CRITICAL))
+
+
+def period(window: Interval, zone: ZoneInfo) -> str:
+    """A window in words: "Thu 15 Mar 2018, 12:00 to 13:00 (America/New_York)"."""
+    start, end = window.start.astimezone(zone), window.end.astimezone(zone)
+    same = start.date() == end.date()
+    until = f"{end:%H:%M}" if same else f"{end:%a} {end.day} {end:%b %Y, %H:%M}"
+    return f"{start:%a} {start.day} {start:%b %Y, %H:%M} to {until} ({zone.key})"
