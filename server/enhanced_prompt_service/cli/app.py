@@ -14,6 +14,7 @@ from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
+from .insights import insights
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
@@ -53,6 +54,7 @@ app.add_typer(history, name="history")
 app.add_typer(templates, name="templates")
 app.command()(classify)
 app.command()(optimize)
+app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
 app.command()(simulate)
