@@ -41,6 +41,7 @@ from .rows import (
     slow_reader,
     starting,
     streaming,
+    subscribing,
     understanding,
 )
 
@@ -53,6 +54,7 @@ ROWS: dict[str, Measure] = {
     "starting": starting.measure,
     "resume": resuming.measure,
     "cancel": cancelling.measure,
+    "subscribe": subscribing.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
 }

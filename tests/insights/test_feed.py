@@ -230,6 +230,15 @@ async def test_a_nudge_ends_the_waiting_once(told: Told) -> None:
         assert await taken(one, 1) == [1]
 
 
+async def test_waiting_ends_in_time_whatever_was_waited_for_before(told: Told) -> None:
+    async with subscribed(told.feeds()) as one:
+        await taken(one, 1)
+        await told.publish("a")
+        assert await taken(one, 1) == [1]  # with a long time to wait
+        assert await one.take(0.01) is Mark.IDLE
+        assert await one.take(0.01) is Mark.IDLE
+
+
 async def test_a_store_that_is_away_ends_no_subscription(told: Told) -> None:
     async with subscribed(told.feeds()) as one:
         await taken(one, 1)

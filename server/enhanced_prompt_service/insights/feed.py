@@ -126,15 +126,13 @@ class _TenantFeed:
         """Until the ring has a beginning. Raises what kept the reader from one."""
         await asyncio.shield(self._ready)
 
-    async def wait(self, timeout_s: float, own: asyncio.Future[None]) -> None:
-        """Until something came, the time passed, or somebody set the future."""
-        timer = asyncio.get_running_loop().call_later(timeout_s, _set, own)
+    async def wait(self, own: asyncio.Future[None]) -> None:
+        """Until something came, or somebody set the future."""
         self._waiting.add(own)
         try:
             await own
         finally:
             self._waiting.discard(own)
-            timer.cancel()
 
     async def _run(self) -> None:
         store, bus = self._feeds.store, self._feeds.bus
@@ -177,7 +175,7 @@ class Subscription:
 
     __slots__ = (
         *("_behind", "_behind_to", "_chosen", "_feed", "_feeds", "_first", "_goal"),
-        *("_held", "_nudged", "_own", "position"),
+        *("_held", "_nudged", "_own", "_timer", "_until", "position"),
     )
 
     def __init__(
@@ -200,7 +198,14 @@ class Subscription:
         self._behind_to = 0  # where they end, with those that the filter left out
         self._own: asyncio.Future[None] | None = None
         self._nudged = False
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.position = position
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def nudge(self) -> None:
         """Let a waiting `take` return."""
@@ -215,7 +220,7 @@ class Subscription:
         TooSlow.
         """
         loop = asyncio.get_running_loop()
-        until = loop.time() + timeout_s
+        self._until = loop.time() + timeout_s
         while True:
             entry = self._find()
             if self._goal is not None and (
@@ -228,18 +233,31 @@ class Subscription:
                 self._held = None
                 self.position = entry.revision.position
                 return entry
-            left = until - loop.time()
-            if self._nudged or left <= 0:
+            if self._nudged or loop.time() >= self._until:
                 self._nudged = False
                 return Mark.IDLE
             if self.position < max(self._feed.ring.floor, self._goal or 0):
                 await self._read()
                 continue
+            if self._timer is None or self._timer.when() > self._until:
+                self.close()
+                self._timer = loop.call_at(self._until, self._tick, loop)
             self._own = loop.create_future()
             try:
-                await self._feed.wait(left, self._own)
+                await self._feed.wait(self._own)
             finally:
                 self._own = None
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The time may have passed. One timer serves many waits: making one for each entry, and
+        ending it, would cost ten thousand subscribers more than their entries do."""
+        self._timer = None
+        if self._own is None:
+            return
+        if loop.time() >= self._until:
+            _set(self._own)
+        else:
+            self._timer = loop.call_at(self._until, self._tick, loop)
 
     def _find(self) -> Taken | None:
         """The next entry that is wanted, of those at hand; steps over the others."""
@@ -337,7 +355,11 @@ class Feeds:
             start = ends.newest if position is None else position
             if not ends.oldest <= start <= ends.newest:
                 raise BeyondLog(ends)
-            yield Subscription(self, feed, start, ends.newest, chosen, first=first)
+            subscription = Subscription(self, feed, start, ends.newest, chosen, first=first)
+            try:
+                yield subscription
+            finally:
+                subscription.close()
         finally:
             feed.subscribers -= 1
             if not feed.subscribers and self._tenants.get(tenant) is feed:
