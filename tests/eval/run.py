@@ -1,7 +1,8 @@
 """`python -m tests.eval.run [SET …]`: asks the sets and prints how the engine did.
 
 Sets: a (recorded site), b (held out), c (time phrases), strange, simulated, smoke (the marked
-part of simulated), detectors (insights on counted sites, see detectors.py). Exits with 1 when a set misses its bar; b has none.
+part of simulated), detectors (insights on counted sites, see detectors.py). Exits with 1 when a
+set misses its bar; b has none.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from .words import (
 
 KNOWN_DAYS = 5.0  # of coverage, and as many as a week from first to last
 _LABEL_FIRES = 5.0
+_DROP_MORE = 0.5  # drops are half as likely to be worth telling
 _PLOTTED = 24
 _MEMORY = 0.002
 
@@ -40,7 +41,7 @@ class Activity:
 
     def __init__(self, fires: float = FIRES) -> None:
         self._more = Run(MORE, fires)
-        self._less = Run(LESS, fires)
+        self._less = Run(LESS, fires + _DROP_MORE)
         self._labels: dict[str, Run] = {}
         self._said: set[str] = set()  # dedupe_keys of what goes on
         self._z = 0.8

@@ -120,7 +120,10 @@ class Series:
         if place.day != self._day:
             self._enter_week(place.week)
             self._day = place.day
-            mean, basis = day_profile(self._history, place.weekday)
+            # Without the day itself, so that it is the same whenever in the day it is worked out.
+            before = self._history.copy()
+            before[place.week % WEEKS, place.weekday] = MISSING
+            mean, basis = day_profile(before, place.weekday)
             self._day_mean, self._day_basis = mean.tolist(), basis.tolist()
         basis = self._day_basis[place.index]
         if not basis:
@@ -184,6 +187,8 @@ class Series:
         """Take a slot out of the history: what was written there was no count of what happened."""
         if self._week - WEEKS < place.week <= self._week:
             self._history[place.week % WEEKS, place.weekday, place.index] = MISSING
+            if place.day != self._day:
+                self._day = -1  # what is usual today rests on it
 
     def _enter_week(self, week: int) -> None:
         """Forget what is 12 weeks old, also when weeks were skipped. Never goes back."""
