@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from enhanced_prompt_service.domain.insights import InsightDraft
 from enhanced_prompt_service.domain.times import Interval
-from enhanced_prompt_service.insights import CameraSlot, Grid, Say, Seen, SiteWatch, Trespass
+from enhanced_prompt_service.insights.detectors import CameraSlot, Grid, Say, Seen, SiteWatch, Trespass
 from enhanced_prompt_service.sources.simulate import Incident, IncidentKind
 
 from .counted import CAMERAS, LABELS, RESTRICTED, SCORED_WEEKS, SEEDS, CountedSite, counted_site

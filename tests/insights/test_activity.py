@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from enhanced_prompt_service.domain.insights import InsightType, Severity
-from enhanced_prompt_service.insights import CameraSlot
+from enhanced_prompt_service.insights.detectors import CameraSlot
 
 from .feeding import DAY, MONDAY, WEEK, Feed, drafts, passed, seen
 

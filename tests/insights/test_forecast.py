@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from enhanced_prompt_service.domain.insights import InsightType
-from enhanced_prompt_service.insights import CameraSlot
+from enhanced_prompt_service.insights.detectors import CameraSlot
 from enhanced_prompt_service.insights.forecast import next_hours
 
 from .feeding import DAY, WEEK, Feed, Slots, drafts, seen

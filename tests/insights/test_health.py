@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from enhanced_prompt_service.domain.insights import InsightType, Severity
-from enhanced_prompt_service.insights import CameraSlot, Seen
+from enhanced_prompt_service.insights.detectors import CameraSlot, Seen
 
 from .feeding import DAY, WEEK, Feed, drafts, passed, seen
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from enhanced_prompt_service.domain.insights import InsightType, Severity
-from enhanced_prompt_service.insights import CameraSlot, Graded, Seen, Trespass
+from enhanced_prompt_service.insights.detectors import CameraSlot, Graded, Seen, Trespass
 
 from .feeding import DAY, WEEK, Feed, Slots, drafts, passed, seen
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from enhanced_prompt_service.insights import DETECTORS, CameraSlot, SiteWatch, Word
+from enhanced_prompt_service.insights.detectors import DETECTORS, CameraSlot, SiteWatch, Word
 from enhanced_prompt_service.insights.camera import Camera
 
 from .feeding import DAY, WEEK, Feed, Slots, drafts, passed, seen
