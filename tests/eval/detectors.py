@@ -17,7 +17,14 @@ from datetime import datetime, timedelta
 
 from enhanced_prompt_service.domain.insights import InsightDraft
 from enhanced_prompt_service.domain.times import Interval
-from enhanced_prompt_service.insights.detectors import CameraSlot, Grid, Say, Seen, SiteWatch, Trespass
+from enhanced_prompt_service.insights.detectors import (
+    CameraSlot,
+    Grid,
+    Say,
+    Seen,
+    SiteWatch,
+    Trespass,
+)
 from enhanced_prompt_service.sources.simulate import Incident, IncidentKind
 
 from .counted import CAMERAS, LABELS, RESTRICTED, SCORED_WEEKS, SEEDS, CountedSite, counted_site
@@ -133,7 +140,7 @@ def camera_slots(site: CountedSite, grid: Grid, slot: int) -> dict[str, CameraSl
             breaks=int(covered < 1 and before >= 1),
             by_label=by_label,
             restricted=(ZONE,) if night and camera < RESTRICTED else (),
-            trespasses=(Trespass(ZONE, "person", "", inside, start),) if night and inside else (),
+            trespasses=(Trespass(ZONE, "person", "", inside),) if night and inside else (),
         )
     return found
 

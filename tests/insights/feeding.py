@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from enhanced_prompt_service.domain.insights import InsightDraft
-from enhanced_prompt_service.insights.detectors import CameraSlot, Grid, Passed, Say, Seen, SiteWatch, Word
+from enhanced_prompt_service.insights.detectors import (
+    CameraSlot,
+    Grid,
+    Passed,
+    Say,
+    Seen,
+    SiteWatch,
+    Word,
+)
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)

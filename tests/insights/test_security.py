@@ -48,8 +48,7 @@ def test_rarity_needs_two_weeks_and_says_so() -> None:
 
 
 def intruder(at: datetime, sub_label: str = "", count: int = 1) -> CameraSlot:
-    until = at.replace(hour=6)
-    trespass = Trespass("vault", "person", sub_label, count, until)
+    trespass = Trespass("vault", "person", sub_label, count)
     by_label = {"person": Seen(count, zones={"vault": count})}
     return CameraSlot(1.0, by_label=by_label, restricted=("vault",), trespasses=(trespass,))
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from enhanced_prompt_service.insights.detectors import DETECTORS, CameraSlot, SiteWatch, Word
 from enhanced_prompt_service.insights.camera import Camera
+from enhanced_prompt_service.insights.detectors import DETECTORS, CameraSlot, SiteWatch, Word
 
 from .feeding import DAY, WEEK, Feed, Slots, drafts, passed, seen
 

@@ -94,16 +94,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Trespass:
-    """Events of one (label, sub_label) in a zone while nobody should be in it.
-
-    `until` is when that restriction ends.
-    """
+    """Events of one (label, sub_label) in a zone while nobody should be in it."""
 
     zone: str
     label: str
     sub_label: str
     count: int
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +127,6 @@ class CameraSlot:
     restricted: tuple[str, ...] = ()  # zones of this camera in which nobody should be now
     trespasses: tuple[Trespass, ...] = ()
     graded: tuple[Graded, ...] = ()
-    event_ids: tuple[str, ...] = ()  # a few, for evidence
 
     @property
     def count(self) -> int:

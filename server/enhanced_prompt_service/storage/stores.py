@@ -24,6 +24,7 @@ from ..domain.conversations import (
     MessageSearch,
     ResponseFilter,
 )
+from ..domain.detection import DetectionStore
 from ..domain.events import (
     Coverage,
     Event,
@@ -71,6 +72,7 @@ from . import (
     turns,
 )
 from .database import Database
+from .detection import SqlDetectionStore
 from .fences import SqlFenceStore
 from .ingest import Memory, ingest
 from .insight_store import OnChange, SqlInsightStore, nobody
@@ -577,6 +579,7 @@ class Stores:
     usage: UsageStore
     insights: InsightStore
     fences: FenceStore
+    detection: DetectionStore
 
 
 async def open_stores(
@@ -600,6 +603,7 @@ async def open_stores(
         SqlUsageStore(database),
         SqlInsightStore(database, on_change=on_insights),
         SqlFenceStore(database),
+        SqlDetectionStore(database),
     )
 
 
