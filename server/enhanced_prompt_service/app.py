@@ -79,6 +79,7 @@ from .turns import (
 from .workers.place import Place
 
 if TYPE_CHECKING:
+    from .insights.loop import Loop
     from .metrics import Reading, Recorder
 
 _log = structlog.get_logger("eps")
@@ -259,6 +260,9 @@ async def create_app(
         await stack.enter_async_context(_expiring(stores, real_clock, site_clock))
         await warmer.prewarm(Caller(), wait=True)
         await server.ready()
+        await stack.enter_async_context(
+            _detecting(settings, stores, process, real_clock, site_clock)
+        )
         yield App(
             settings,
             server.address,
@@ -505,6 +509,48 @@ def _memory(settings: Settings, bus: Bus) -> HotMemory | None:
     return HotMemory(
         bus, MemoryConfig(codec.dump_response, codec.load_response, settings.hot_memory_s)
     )
+
+
+@asynccontextmanager
+async def _detecting(
+    settings: Settings, stores: Stores, process: str, real_clock: Clock, site_clock: Clock
+) -> AsyncGenerator[None]:
+    """Runs the detectors, as long as the block lasts."""
+
+    def report(error: Exception) -> None:
+        _log.error("detectors failed", exc_info=error)
+
+    def make() -> Loop:
+        # Detectors need numpy, which takes a tenth of a second to load: not before serving.
+        from .insights.loop import Loop, LoopOptions, Parts
+
+        parts = Parts(
+            stores.detection,
+            stores.insights,
+            stores.fences,
+            stores.events,
+            stores.catalogue,
+            now=real_clock.now,
+            site_now=site_clock.now,
+            sleep=asyncio.sleep,
+            report=report,
+        )
+        options = LoopOptions(minutes=settings.insight_slot_minutes)
+        return Loop(parts, process, default_zone=settings.time_zone, options=options)
+
+    async def run() -> None:
+        loop = await asyncio.to_thread(make)
+        await loop.run()
+
+    if not settings.insights:
+        yield
+        return
+    task = asyncio.create_task(run(), name="detectors")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def _warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:

@@ -213,6 +213,12 @@ class Settings(BaseSettings):
         description="Resolved insights, and entries of their log, that are so old are deleted. "
         "Empty: never.",
     )
+    insights: bool = Field(
+        True, description="Detectors watch events and coverage, on one replica at a time."
+    )
+    insight_slot_minutes: Literal[15, 20, 30, 60] = Field(
+        15, description="Length of the slots that detectors count events in."
+    )
     insight_ring_bytes: int = Field(
         8 * 1024 * 1024,
         ge=64 * 1024,

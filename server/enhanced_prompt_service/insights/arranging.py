@@ -28,7 +28,9 @@ class _Label:
 
 @dataclass(slots=True)
 class _Camera:
-    labels: defaultdict[str, _Label] = field(default_factory=lambda: defaultdict(_Label))
+    labels: defaultdict[str, _Label] = field(
+        default_factory=lambda: defaultdict[str, _Label](_Label)
+    )
     trespasses: defaultdict[tuple[str, str, str], int] = field(
         default_factory=lambda: defaultdict[tuple[str, str, str], int](int)
     )
@@ -47,10 +49,11 @@ def arrange(
     types where they have none.
     """
     masks = {zone.zone_id: zone.restricted for zone in site.zones if zone.restricted}
-    cameras: defaultdict[int, defaultdict[str, _Camera]] = defaultdict(lambda: defaultdict(_Camera))
+    cameras: dict[int, dict[str, _Camera]] = {}
     for one in observed.sightings:
         if one.site == site.site_id and first <= (slot := grid.number(one.start)) <= last:
-            _add(cameras[slot][one.camera_id], one, masks, grid)
+            there = cameras.setdefault(slot, {})
+            _add(there.setdefault(one.camera_id, _Camera()), one, masks, grid)
     spans: defaultdict[str, list[Coverage]] = defaultdict(list)
     for span in observed.coverage:
         if span.site == site.site_id:
@@ -60,7 +63,7 @@ def arrange(
         camera.camera_id: [(zone, masks[zone]) for zone in camera.zones if zone in masks]
         for camera in site.cameras
     }
-    names = {*reporting, *covered, *(name for seen in cameras.values() for name in seen)}
+    names = {*reporting, *covered, *(name for there in cameras.values() for name in there)}
     names |= {name for name, restricted in zones.items() if restricted}
     made: Slots = {}
     for slot in range(first, last + 1):

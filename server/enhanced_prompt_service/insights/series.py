@@ -233,7 +233,7 @@ def day_profile(
 
     `history` is [week, weekday, slot of day] with MISSING where nothing is known.
     """
-    per_day = history.shape[2]
+    per_day = int(history.shape[2])
     used = history[(history != MISSING).any(axis=(1, 2))]
     if not len(used):
         return np.zeros(per_day), np.zeros(per_day, dtype=np.int64)
@@ -250,7 +250,8 @@ def day_profile(
     weeks = own_count / 3
     mean = pooled * _weekday_factor(np.minimum(own_days, cap), pooled)
     mixed = (weeks * own + _CLASS_WEIGHT * mean) / (weeks + _CLASS_WEIGHT)
-    known: NDArray[np.float64] = np.where(basis > 0, mixed, 0.0).astype(np.float64)
+    known = np.zeros(per_day)
+    known[basis > 0] = mixed[basis > 0]
     return known, basis
 
 
