@@ -80,6 +80,7 @@ from .workers.place import Place
 
 if TYPE_CHECKING:
     from .insights.loop import Loop
+    from .insights.replay import Replayed
     from .metrics import Reading, Recorder
 
 _log = structlog.get_logger("eps")
@@ -319,6 +320,30 @@ async def serve(
             if place is None:
                 clear_record(settings.home)
     _log.info("stopped")
+
+
+async def replay_insights(settings: Settings) -> Replayed:
+    """What detectors would have said over what the database holds, up to the site's present.
+
+    A server may run on it at the same time; nothing is written but what migrations need.
+    """
+    from .insights.replay import replay
+
+    site_clock = SiteClock(RealClock(), settings.clock)
+    database = await Database.open(settings.database)
+    try:
+        await database.migrate()
+        stores = await open_stores(database, default_zone=settings.time_zone)
+        return await replay(
+            stores.detection,
+            stores.catalogue,
+            Caller(),
+            minutes=settings.insight_slot_minutes,
+            default_zone=settings.time_zone,
+            until=site_clock.now(),
+        )
+    finally:
+        await database.close()
 
 
 def settle() -> None:

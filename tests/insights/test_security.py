@@ -57,7 +57,7 @@ def test_somebody_in_a_restricted_zone_is_told_at_once_and_without_history() -> 
     feed = Feed()
     said = feed.run(timedelta(minutes=30), lambda at: {"cam-0": intruder(at)})
     first, second = drafts(said, "restricted")
-    assert first.severity is Severity.HIGH
+    assert first.severity is Severity.MEDIUM
     assert first.restricted
     assert first.zones == ("vault",)
     assert (first.observed, second.observed) == (1, 2)

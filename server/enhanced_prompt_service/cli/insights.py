@@ -20,6 +20,7 @@ from enhanced_prompt.v1.insights_pb2 import InsightChange, InsightRevision, Insi
 
 from . import terminal
 from .browsing import Output, OutputOption, ZoneOption
+from .detecting import detect, replay
 from .moments import parse_moment, parse_zone
 from .session import ServerOption, connected
 
@@ -72,6 +73,8 @@ Limit = Annotated[
 ]
 
 insights = typer.Typer(invoke_without_command=True)
+insights.command()(replay)
+insights.command()(detect)
 
 
 @insights.callback()

@@ -29,6 +29,7 @@ _LABEL_FIRES = 5.0
 _DROP_MORE = 0.5  # drops are half as likely to be worth telling
 _PLOTTED = 24
 _MEMORY = 0.002
+_NO_LAG = 0.05  # a correlation that chance gives to independent slots
 
 
 class Activity:
@@ -36,7 +37,9 @@ class Activity:
 
     The evidence of its labels adds up (they are counted on their own, so that a rise of all weighs
     more than each), divided by c² of their joint z: where labels rise and fall together by habit, c
-    grows and the sum counts for less. A single label fires only far higher.
+    grows and the sum counts for less. A single label fires only far higher. Where a slot resembles
+    the one before it (correlation r of their z), a run of k slots is no k witnesses: evidence is
+    divided by 1 + 2r as well.
     """
 
     def __init__(self, fires: float = FIRES) -> None:
@@ -45,12 +48,19 @@ class Activity:
         self._labels: dict[str, Run] = {}
         self._said: set[str] = set()  # dedupe_keys of what goes on
         self._z = 0.8
+        self._last_z: float | None = None
+        self._square, self._lagged = 1.0, 0.0
         self._plot: deque[tuple[int, float | None, float, float]] = deque(maxlen=_PLOTTED)
 
     @property
     def spread(self) -> float:
-        """c of the labels together, at least 1."""
-        return max(1.25 * self._z, 1.0)
+        """c of the labels together, and what slots that resemble each other add: at least 1."""
+        return max(1.25 * self._z, 1.0) * self._repetition
+
+    @property
+    def _repetition(self) -> float:
+        """√(1 + 2r)."""
+        return math.sqrt(1 + 2 * max(self._lagged / self._square - _NO_LAG, 0.0))
 
     @property
     def unusual(self) -> bool:
@@ -80,8 +90,9 @@ class Activity:
         self._plot.append((slot, count, mean, (variance - mean) / max(mean * mean, 1e-9)))
         if mean >= 1:
             z = sum((one - part.mean) / math.sqrt(part.variance) for one, part in parts)
-            z = min(abs(z) / math.sqrt(len(parts)), 3.0)
-            self._z += _MEMORY * (z - self._z)
+            self._learn(min(max(z / math.sqrt(len(parts)), -3.0), 3.0))
+        else:
+            self._last_z = None
         words: list[Word] = []
         turn = self._more.step(slot, parts, self.spread)
         if turn in (Turn.BEGAN, Turn.GREW):
@@ -89,13 +100,24 @@ class Activity:
         elif turn is Turn.PASSED:
             words += self._pass(who.key("activity_spike"), grid, slot)
         words += self._single_labels(who, grid, slot, counts, usual)
-        turn = self._less.step(slot, parts, self.spread)
-        # Nothing at all is the silence's to tell.
-        if turn in (Turn.BEGAN, Turn.GREW) and not silent and self._observed_less():
+        if silent:  # nothing at all is the silence's to tell
+            if self._less.interrupt() is Turn.PASSED:
+                words += self._pass(who.key("activity_drop"), grid, slot)
+            return words
+        plain = [(one, part.unfloored()) for one, part in parts]
+        turn = self._less.step(slot, plain, self.spread)
+        if turn in (Turn.BEGAN, Turn.GREW) and self._observed_less():
             words.append(self._say(self._draft(who, grid, self._less, "")))
         elif turn is Turn.PASSED:
             words += self._pass(who.key("activity_drop"), grid, slot)
         return words
+
+    def _learn(self, z: float) -> None:
+        self._z += _MEMORY * (abs(z) - self._z)
+        self._square += _MEMORY * (z * z - self._square)
+        if self._last_z is not None:
+            self._lagged += _MEMORY * (z * self._last_z - self._lagged)
+        self._last_z = z
 
     def _say(self, draft: InsightDraft) -> Say:
         self._said.add(draft.dedupe_key)
@@ -110,6 +132,7 @@ class Activity:
     def interrupt(self, who: Named, grid: Grid, slot: int) -> list[Word]:
         """A slot without coverage."""
         self._plot.append((slot, None, 0.0, 0.0))
+        self._last_z = None
         words: list[Word] = []
         runs = {"activity_spike": self._more, "activity_drop": self._less}
         keys = {who.key(name): run for name, run in runs.items()}
@@ -136,7 +159,8 @@ class Activity:
             return words
         for label, one in usual.items():
             run = self._labels.setdefault(label, Run(MORE, _LABEL_FIRES))
-            turn = run.step(slot, [(float(counts.get(label, 0)), one)], one.spread)
+            spread = one.spread * self._repetition
+            turn = run.step(slot, [(float(counts.get(label, 0)), one)], spread)
             # What the camera as a whole already tells is not told again.
             if turn in (Turn.BEGAN, Turn.GREW) and not self.unusual:
                 words.append(self._say(self._draft(who, grid, run, label)))
@@ -199,7 +223,7 @@ class Activity:
 
     def _baseline(self, grid: Grid) -> tuple[BaselinePoint, ...]:
         return tuple(
-            point(grid, slot, count, Usual(mean, max(phi, 0.01), 1.0, 1) if mean else None)
+            point(grid, slot, count, Usual(mean, max(phi, 0.01), 1.0, 1, mean) if mean else None)
             for slot, count, mean, phi in self._plot
         )
 
@@ -212,7 +236,7 @@ class Activity:
             "less": self._less.dump(),
             "labels": {label: run.dump() for label, run in self._labels.items()},
             "said": sorted(self._said),
-            "z": self._z,
+            "z": [self._z, self._last_z, self._square, self._lagged],
             "plot": [list(one) for one in self._plot],
         }
 
@@ -225,7 +249,7 @@ class Activity:
             run.restore(one)
             self._labels[label] = run
         self._said = set(state["said"])
-        self._z = float(state["z"])
+        self._z, self._last_z, self._square, self._lagged = state["z"]
         self._plot.extend(tuple(one) for one in state["plot"])
 
 

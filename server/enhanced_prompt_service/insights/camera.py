@@ -124,9 +124,8 @@ class Camera:
         words: list[Word] = []
         if self.reports:
             count = sum(counts.values())
-            words += self._silence.step(
-                who, grid, slot, count, list(usual.values()), self._activity.spread
-            )
+            plain = [one.unfloored() for one in usual.values()]
+            words += self._silence.step(who, grid, slot, count, plain, self._activity.spread)
         silent = self._silence.told
         words += self._activity.step(who, grid, slot, counts, usual, silent=silent)
         return words

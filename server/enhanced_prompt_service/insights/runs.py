@@ -66,6 +66,11 @@ class Run:
         self._calm = 0
         self.episode: Episode | None = None
 
+    @property
+    def score(self) -> float:
+        """√(2·max S) as of the newest slot: 0 where there is no evidence."""
+        return math.sqrt(2 * max(*self._evidence, 0.0))
+
     def step(self, slot: int, parts: Sequence[tuple[float, Usual]], spread: float) -> Turn | None:
         """Take in a covered slot: the count and what was usual of each series that this is about.
         `spread` is c of them together."""

@@ -194,6 +194,13 @@ class Restricted:
         self.nights, self._with, self._open = state["nights"], state["with"], state["open"]
 
 
+def _severity_of(earlier: int, nights: int) -> Severity:
+    """HIGH where it never was so in a week of nights and more, LOW where it was so twice."""
+    if not earlier:
+        return Severity.HIGH if nights >= NIGHTS_KNOWN else Severity.MEDIUM
+    return Severity.MEDIUM if earlier == 1 else Severity.LOW
+
+
 def _count_night(nights: dict[str, list[int]], key: str, night: int) -> None:
     known = nights.setdefault(key, [night, 1])
     if known[0] != night:
@@ -209,7 +216,7 @@ def _trespass(
     often = f"It was so on {earlier} of {nights} nights before." if nights else ""
     return InsightDraft(
         type=InsightType.SECURITY_ANOMALY,
-        severity=Severity.HIGH if not earlier else Severity.MEDIUM,
+        severity=_severity_of(earlier, nights),
         title=f"{who.spoken}: {what} in {one.zone} while it is restricted",
         message=(
             f"{spell[2]} events ({what}) were seen in {one.zone} on {when}, when nobody should be "

@@ -29,6 +29,7 @@ WEEKS = 12
 MISSING = 65535
 LEAST_MEAN = 0.1
 PHI_RANGE = (0.01, 10.0)
+_LEAST_PLAIN = 1e-4
 _CLASS_WEIGHT = 6.0
 _NEAR_MINUTES = 30
 _MEMORY = 0.002  # of φ and c: five days of quarter hours
@@ -44,12 +45,17 @@ Array = NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class Usual:
     """What is usual in a slot: mean μ, dispersion φ (of the forecast, so with the uncertainty of
-    μ), spread c ≥ 1, and how many counts μ rests on."""
+    μ), spread c ≥ 1, how many counts μ rests on, and μ without its floor.
+
+    The floor keeps a first event at a dead hour from being a spike; where something is missed, it
+    would count as expected what nobody ever saw.
+    """
 
     mean: float
     phi: float
     spread: float
     basis: int
+    plain: float
 
     @property
     def variance(self) -> float:
@@ -62,7 +68,16 @@ class Usual:
 
     def scaled(self, share: float) -> Usual:
         """Of a part of the slot."""
-        return self if share >= 1 else Usual(self.mean * share, self.phi, self.spread, self.basis)
+        if share >= 1:
+            return self
+        return Usual(self.mean * share, self.phi, self.spread, self.basis, self.plain * share)
+
+    def unfloored(self) -> Usual:
+        """With μ as it is."""
+        plain = max(self.plain, _LEAST_PLAIN)
+        return (
+            self if plain >= self.mean else Usual(plain, self.phi, self.spread, self.basis, plain)
+        )
 
 
 class Series:
@@ -128,8 +143,10 @@ class Series:
         basis = self._day_basis[place.index]
         if not basis:
             return None
-        mean = max(self._day_mean[place.index] * self.bias, LEAST_MEAN)
-        return Usual(mean, min(self.phi + _DOUBT / (mean * basis), 10.0), self.spread, basis)
+        plain = self._day_mean[place.index] * self.bias
+        mean = max(plain, LEAST_MEAN)
+        phi = min(self.phi + _DOUBT / (mean * basis), PHI_RANGE[1])
+        return Usual(mean, phi, self.spread, basis, plain)
 
     def profile(self, weekday: int) -> tuple[list[float], list[int]]:
         """μ of every slot of a weekday and how many counts each rests on (0: nothing known)."""

@@ -35,14 +35,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Slots of one length (15 to 60 minutes, a divisor of an hour) in one time zone."""
+    """Slots of one length (a divisor of a day; 15 to 60 minutes for cameras) in one time zone."""
 
     zone: ZoneInfo
     minutes: int = 15
 
     def __post_init__(self) -> None:
-        if self.minutes not in (15, 20, 30, 60):
-            raise ValueError("a slot lasts 15, 20, 30 or 60 minutes")
+        if self.minutes < 1 or 24 * 60 % self.minutes:
+            raise ValueError("slots share out a day: their minutes divide 1440")
 
     @property
     def length(self) -> timedelta:

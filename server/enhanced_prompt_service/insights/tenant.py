@@ -55,7 +55,7 @@ class TenantWatch:
         self._minutes = minutes
         self._grid = Grid(_UTC, minutes)  # numbers of slots are the same in every zone
         self._default_zone = default_zone
-        self._counted = 0  # events in the slots that were closed
+        self.counted = 0  # events in the slots that were closed
 
     async def load(self) -> None:
         """Go on from what is stored. A state of another version or slot length begins anew."""
@@ -63,7 +63,7 @@ class TenantWatch:
         position = json.loads(states.pop(_POSITION, b"{}"))
         if position.get("minutes") != self._minutes:
             return
-        self.position, self._counted = position["slot"], position["counted"]
+        self.position, self.counted = position["slot"], position["counted"]
         await asyncio.to_thread(self._restore, states)
 
     def _restore(self, states: dict[StateKey, bytes]) -> None:
@@ -84,7 +84,7 @@ class TenantWatch:
             for camera_id in watch.changed:
                 states[site_id, camera_id] = watch.cameras[camera_id].dump()
             watch.changed.clear()
-        position = {"slot": self.position, "minutes": self._minutes, "counted": self._counted}
+        position = {"slot": self.position, "minutes": self._minutes, "counted": self.counted}
         states[_POSITION] = json.dumps(position).encode()
         return states
 
@@ -98,12 +98,12 @@ class TenantWatch:
             return False
         hour = self._grid.start(self.position + 1).replace(minute=0)
         there = await self._store.count_before(self.caller, hour)
-        return there > self._counted * (1 + LATE_SHARE) + LATE_LEAST
+        return there > self.counted * (1 + LATE_SHARE) + LATE_LEAST
 
     def begin_anew(self) -> None:
         """Forget everything."""
         self.sites.clear()
-        self.position, self._counted = None, 0
+        self.position, self.counted = None, 0
 
     async def advance(self, now: datetime, catalogue: Catalogue, most: int) -> Closed | None:
         """Close up to `most` slots; None where none is due, or nothing is known to begin with."""
@@ -124,7 +124,7 @@ class TenantWatch:
         observed = await self._store.observed(self.caller, window)
         words = await asyncio.to_thread(self._close, catalogue, first, last, observed)
         self.position = last
-        self._counted += len(observed.sightings)
+        self.counted += len(observed.sightings)
         if not observed.sightings and not observed.coverage:
             await self._skip(last, due)
         return Closed(tuple(words), first, last, self.position < due)
