@@ -35,12 +35,14 @@ from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
     ingest,
+    providers,
     questions,
     resuming,
     sharing,
     slow_reader,
     starting,
     streaming,
+    subscribing,
     understanding,
 )
 
@@ -53,6 +55,8 @@ ROWS: dict[str, Measure] = {
     "starting": starting.measure,
     "resume": resuming.measure,
     "cancel": cancelling.measure,
+    "provider": providers.measure,
+    "subscribe": subscribing.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
 }

@@ -2,6 +2,7 @@
 
 *Instant node*: a node writes 100 tokens to the turn's log itself, as the embedded engine does.
 *Instant model*: a node passes a chat model's tokens on, as an agent with a model does.
+*Chained*: the service's own agent, whose chain is the instant model.
 *Flood*: the instant node, but for questions that say "flood", whose answer has no end for a while.
 *Stoppable*: a model that says one token and then nothing, and notes when it is cancelled.
 """
@@ -10,12 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import Any, TypedDict
 
 from langchain_core.messages import HumanMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from enhanced_prompt_service.agent import modelled
+from enhanced_prompt_service.agent.grounded import GroundedEngine
+from enhanced_prompt_service.agent.models import BuiltModel, ModelChain, parse_links
+from enhanced_prompt_service.config import Settings
 from enhanced_prompt_service.domain.answers import (
     Answer,
     Interpretation,
@@ -23,6 +29,7 @@ from enhanced_prompt_service.domain.answers import (
     ResponseType,
 )
 from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.storage import Stores
 from enhanced_prompt_service.turns import Turn
 
 from .models import TOKENS, HangingModel, InstantModel
@@ -78,6 +85,15 @@ class ModelAgent(NodeAgent):
         async for chunk in self._model.astream([HumanMessage(turn.request.query)]):
             turn.writer.text(str(chunk.content))
         return {"answer": _answer(turn)}
+
+
+def chained_agent(stores: Stores, settings: Settings) -> modelled.ModelAgent:
+    """The service's own agent with a chain of the instant model: tools bound, claims checked."""
+    chain = ModelChain(
+        parse_links("instant:model"), build_model=lambda link: BuiltModel(InstantModel())
+    )
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    return modelled.ModelAgent(engine, chain, settings.time_zone, monotonic=time.monotonic)
 
 
 class FloodAgent(NodeAgent):

@@ -28,6 +28,11 @@ class InstantModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "instant"
 
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        """It calls none."""
+        del tools
+        return self.bind(**kwargs)
+
     def _generate(
         self,
         messages: list[BaseMessage],

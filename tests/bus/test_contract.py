@@ -298,7 +298,7 @@ async def test_a_channel_can_be_left_while_its_connection_is_being_closed(
 
     async with RedisBus(redis.url, prefix="leave") as bus:
         async with bus.listen("a"):
-            monkeypatch.setattr(bus._pubsub, "unsubscribe", broken)  # pyright: ignore[reportPrivateUsage]
+            monkeypatch.setattr(bus, "_tell", broken)
         assert not bus.up
         await bus.put("k", b"v", ttl_s=60)
         assert bus.up

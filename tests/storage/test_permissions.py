@@ -26,11 +26,13 @@ from enhanced_prompt_service.domain.events import (
     Selection,
 )
 from enhanced_prompt_service.domain.identity import Caller, Role
+from enhanced_prompt_service.domain.insights import InsightFilter, Verdict
 from enhanced_prompt_service.domain.times import DailyRange, Interval, RecurringMask
 from enhanced_prompt_service.domain.turns import TurnRequest
 from enhanced_prompt_service.storage import Database, Stores, open_stores
 
 from .makers import ME, at, event, span
+from .test_insights import draft
 
 ONLY_G1 = Caller(ME.tenant, "vic", role=Role.VIEWER, cameras=frozenset({"G1"}))
 ONLY_SCHOOL = Caller(ME.tenant, "vic", role=Role.VIEWER, sites=frozenset({"school"}))
@@ -303,3 +305,69 @@ async def test_a_site_is_declared_only_by_those_who_may_see_all_of_it(both: Stor
     assert await both.catalogue.put_site(manager, school, etag=school.etag)
     with pytest.raises(PermissionDenied):
         await both.catalogue.put_site(manager, SITES[1])
+
+
+KEYS = {
+    "own": draft("own", cameras=("G1",), sites=("school",)),
+    "both": draft("both", cameras=("G1", "V1"), sites=("school",)),
+    "hidden": draft("hidden", cameras=("V1",), sites=("vault",)),
+    "of none": draft("of none", cameras=(), sites=()),
+    "without a site": draft("without a site", cameras=("G1",), sites=()),
+}
+SHOWN = {
+    "all": (ME, set(KEYS)),
+    "camera": (ONLY_G1, {"own", "without a site"}),
+    "site": (ONLY_SCHOOL, {"own", "both"}),
+    "camera and site": (BOTH, {"own"}),
+    "nothing": (NOTHING, set[str]()),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+async def test_an_insight_is_shown_to_those_who_may_see_all_that_it_speaks_of(
+    stores: Stores, name: str
+) -> None:
+    caller, shown = SHOWN[name]
+    ids = {
+        key: (await stores.insights.publish(ME, one, now=at(0))).insight.insight_id
+        for key, one in KEYS.items()
+    }
+    page = await stores.insights.page(caller, InsightFilter(), now=at(1))
+    assert {one.content.dedupe_key for one in page.items} == shown
+    named = await stores.insights.page(caller, InsightFilter(cameras=frozenset({"V1"})), now=at(1))
+    assert {one.content.dedupe_key for one in named.items} == shown & {"both", "hidden"}
+    log = (await stores.insights.after(ME, 0, 100)).revisions
+    wanted = InsightFilter().within(caller)
+    assert {one.insight.content.dedupe_key for one in log if wanted.passes(one)} == shown
+    for key, insight_id in ids.items():
+        got = await outcome(stores.insights.get(caller, insight_id, now=at(1)))
+        noted = await outcome(
+            stores.insights.acknowledge(
+                caller, [insight_id], verdict=Verdict.USEFUL, note="", now=at(1)
+            )
+        )
+        if key not in shown:
+            nowhere = await outcome(stores.insights.get(caller, "nowhere", now=at(1)))
+            assert got == noted
+            assert str(got).replace(insight_id, "nowhere") == str(nowhere)
+
+
+async def test_an_insight_that_grows_beyond_what_is_seen_is_not_shown_any_more(
+    stores: Stores,
+) -> None:
+    await stores.insights.publish(ME, KEYS["own"], now=at(0))
+    grown = replace(KEYS["own"], cameras=("G1", "V1"), event_count=9)
+    await stores.insights.publish(ME, grown, now=at(1))
+    first, second = (await stores.insights.after(ME, 0, 100)).revisions
+    wanted = InsightFilter().within(ONLY_G1)
+    assert (wanted.passes(first), wanted.passes(second)) == (True, False)
+    assert (await stores.insights.page(ONLY_G1, InsightFilter(), now=at(2))).items == ()
+
+
+async def test_only_those_who_see_all_publish_or_mute(stores: Stores) -> None:
+    bridge = replace(ONLY_G1, role=Role.SERVICE)
+    with pytest.raises(PermissionDenied):
+        await stores.insights.publish(bridge, KEYS["own"], now=at(0))
+    with pytest.raises(PermissionDenied):
+        await stores.insights.mute(bridge, "own", until=at(9), note="", now=at(0))
+    assert (await stores.insights.page(ME, InsightFilter(), now=at(1))).items == ()

@@ -111,9 +111,10 @@ class RedisBus:
 
     async def __aexit__(self, *_: object) -> None:
         for task in (self._reader, self._writer):
-            if task is not None:
+            # The client may take a cancellation for a time-out: then it is said again.
+            while task is not None and not task.done():
                 task.cancel()
-                await asyncio.wait([task])
+                await asyncio.wait({task}, timeout=0.2)
         await self._pubsub.aclose()
         await self._redis.aclose()
 

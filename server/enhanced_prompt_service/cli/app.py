@@ -15,7 +15,9 @@ from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
+from .insights import insights
 from .keys import keys
+from .models import models
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
@@ -52,13 +54,14 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(models, name="models")
 app.add_typer(templates, name="templates")
 app.command()(classify)
 app.command()(optimize)
+app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
 app.add_typer(keys, name="keys")
 app.command()(simulate)
 app.command()(serve)
-app.command()(audit)
 app.command()(audit)

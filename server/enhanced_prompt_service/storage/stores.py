@@ -26,6 +26,7 @@ from ..domain.conversations import (
     ResponseFilter,
 )
 from ..domain.credentials import KeyStore
+from ..domain.detection import DetectionStore
 from ..domain.events import (
     Coverage,
     Event,
@@ -37,7 +38,9 @@ from ..domain.events import (
     Selection,
     Totals,
 )
+from ..domain.fences import FenceStore
 from ..domain.identity import Caller
+from ..domain.insights import InsightStore
 from ..domain.retention import Removed, RetentionStore
 from ..domain.stores import (
     CatalogueStore,
@@ -74,7 +77,10 @@ from . import (
 from .api_keys import SqlKeyStore
 from .audit import SqlAuditLog
 from .database import Database
+from .detection import SqlDetectionStore
+from .fences import SqlFenceStore
 from .ingest import Memory, Stored, ingest
+from .insight_store import OnChange, SqlInsightStore, nobody
 from .kinds import KindIds
 from .session import Session
 from .tables import sites, tenants
@@ -533,6 +539,7 @@ class SqlRetentionStore:
         events_before: datetime | None,
         now: datetime,
         most: int,
+        insights_before: datetime | None = None,
     ) -> Removed:
         """One bounded round: a transaction for each kind, and for each tenant's events."""
         write = self._database.write
@@ -545,13 +552,22 @@ class SqlRetentionStore:
         if events_before is not None:
             names = await self._database.read(retention.tenant_names)
             rounds += [await write(self._events(one, events_before, most)) for one in names]
+        await write(lambda session: retention.requests(session, now))
+        if insights_before is not None:
+            before = insights_before
+            for tenant in await self._database.read(retention.insight_tenants):
+                rounds.append(await write(self._insights(tenant, before, most)))
         return Removed(
             conversations=sum(one.conversations for one in rounds),
             events=sum(one.events for one in rounds),
             tombstones=sum(one.tombstones for one in rounds),
             gone=tuple(gone for one in rounds for gone in one.gone),
+            insights=sum(one.insights for one in rounds),
             more=any(one.more for one in rounds),
         )
+
+    def _insights(self, tenant: str, before: datetime, most: int) -> Callable[[Session], Removed]:
+        return lambda session: retention.insights_of(session, tenant, before, most)
 
     def _events(self, tenant: str, before: datetime, most: int) -> Callable[[Session], Removed]:
         zone = self._default_zone
@@ -572,10 +588,15 @@ class Stores:
     usage: UsageStore
     keys: KeyStore
     audit: AuditLog
+    insights: InsightStore
+    fences: FenceStore
+    detection: DetectionStore
 
 
-async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
-    """Stores over a migrated database.
+async def open_stores(
+    database: Database, *, default_zone: str = "UTC", on_insights: OnChange = nobody
+) -> Stores:
+    """Stores over a migrated database. `on_insights` hears of each tenant whose log grew.
 
     `default_zone` is the IANA zone of sites that nobody declared. Where it is another than the
     last time, the local columns of their events are computed anew.
@@ -593,6 +614,9 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlUsageStore(database),
         SqlKeyStore(database),
         SqlAuditLog(database),
+        SqlInsightStore(database, on_change=on_insights),
+        SqlFenceStore(database),
+        SqlDetectionStore(database),
     )
 
 

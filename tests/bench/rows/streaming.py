@@ -53,7 +53,9 @@ async def measure(plan: Plan) -> list[Figure]:
         r2 = await stack.enter_async_context(_sse(["-m", "tests.bench.servers.r2"]))
         node = await stack.enter_async_context(_grpc(["-m", "tests.bench.servers.ours", "node"]))
         model = await stack.enter_async_context(_grpc(["-m", "tests.bench.servers.ours", "model"]))
-        sides = (r1, r2, node, model)
+        ours = ["-m", "tests.bench.servers.ours", "chained"]
+        chained = await stack.enter_async_context(_grpc(ours))
+        sides = (r1, r2, node, model, chained)
         measured = [Measured() for _ in sides]
         for side in sides:
             await _run(side, plan, Measured(), offset=0)  # warm
@@ -85,7 +87,9 @@ async def _run(side: Side, plan: Plan, into: Measured, *, offset: int) -> None:
     into.first_p99_ms.append(percentile(waits, 0.99))
 
 
-def _rows(r1: Measured, r2: Measured, node: Measured, model: Measured) -> list[Figure]:
+def _rows(
+    r1: Measured, r2: Measured, node: Measured, model: Measured, chained: Measured
+) -> list[Figure]:
     streams = f"{STREAMS} streams"
     frames = f"{_mean(node.frames):.2f} frames a token, R1 {_mean(r1.frames):.2f}"
     first = "one stream, warm, 50 questions a second"
@@ -109,6 +113,14 @@ def _rows(r1: Measured, r2: Measured, node: Measured, model: Measured) -> list[F
             limit=45,
             of_reference=0.5,
             note=f"{_mean(model.frames):.2f} frames a token",
+        ),
+        figure(
+            f"server CPU per token, {streams}, instant model in the chain",
+            "µs",
+            chained.cpu_us,
+            reference="R2",
+            reference_values=r2.cpu_us,
+            note="the service's own agent: tools bound, claims checked, all of a turn's work",
         ),
         figure(
             f"tokens per second, {streams}, instant node",

@@ -1,7 +1,8 @@
 """Our server as `eps serve` runs it, with an agent of the bench or its own.
 
-    python -m tests.bench.servers.ours node|model|grounded|flood|stoppable [--pause S]
+    python -m tests.bench.servers.ours node|model|chained|provider|grounded|flood|stoppable
 
+`provider` answers with what EPS_MODELS names. `--pause S` slows the model down.
 `--port P --own-port Q` makes it one of several workers on port P. Storage is where EPS_HOME or
 EPS_DATABASE_URL say, else an empty folder that is removed at the end.
 Logs are written as ever.
@@ -24,6 +25,8 @@ from enhanced_prompt_service.config import Settings
 from enhanced_prompt_service.storage import Stores
 from enhanced_prompt_service.workers.place import Place
 
+AGENTS = ("node", "model", "chained", "provider", "grounded", "flood", "stoppable")
+
 
 async def main(agent: str, pause_s: float, place: Place | None) -> None:
     """Serve, on a free port where no place is given, until SIGTERM."""
@@ -38,6 +41,8 @@ async def main(agent: str, pause_s: float, place: Place | None) -> None:
         match agent:
             case "node":
                 return agents.NodeAgent()
+            case "chained":
+                return agents.chained_agent(stores, settings)
             case "flood":
                 return agents.FloodAgent()
             case "stoppable":
@@ -49,7 +54,8 @@ async def main(agent: str, pause_s: float, place: Place | None) -> None:
         home = Path(os.environ.get("EPS_HOME", empty))
         settings = Settings(home=home, port=0, drain_s=0.5)
         logs.configure(settings.log_level, settings.log_format)
-        async with create_app(settings, make_agent=make_agent, place=place) as app:
+        own = None if agent == "provider" else make_agent
+        async with create_app(settings, make_agent=own, place=place) as app:
             settle()
             print("LISTENING", app.port if place is None else place.own_port, flush=True)
             await stop.wait()
@@ -57,7 +63,7 @@ async def main(agent: str, pause_s: float, place: Place | None) -> None:
 
 if __name__ == "__main__":
     given = argparse.ArgumentParser()
-    given.add_argument("agent", choices=("node", "model", "grounded", "flood", "stoppable"))
+    given.add_argument("agent", choices=AGENTS)
     given.add_argument("--pause", type=float, default=0.0)
     given.add_argument("--port", type=int)
     given.add_argument("--own-port", type=int)

@@ -29,6 +29,7 @@ from .once import (
 from .prices import ModelPrice, Prices
 from .providers import BuiltModel, NotBuilt, missing_package
 from .replies import Reply, Sink, ToolCall
+from .trial import Trial, try_link
 from .usage import estimated_tokens
 
 __all__ = [
@@ -57,10 +58,12 @@ __all__ = [
     "TextPiece",
     "ThinkingPiece",
     "ToolCall",
+    "Trial",
     "Withdrawn",
     "estimated_tokens",
     "missing_package",
     "parse_links",
     "stream",
     "structured",
+    "try_link",
 ]

@@ -126,6 +126,11 @@ class ModelChain:
         start = self.links.index(model) if model else 0
         return ChainRun(self, self._stations[start:], [] if calls is None else calls)
 
+    def alone(self, model: str) -> ChainRun:
+        """A way on which only this link is asked. Raises InvalidArgument (MODEL_NOT_CONFIGURED)."""
+        self.check(model)
+        return ChainRun(self, [one for one in self._stations if one.link.name == model], [])
+
     async def model_of(self, station: _Station) -> BuiltModel:
         """A link's model, made when it is first wanted: in a thread, as importing a provider's
         package takes a second. Raises LinkFailure where it can't be made."""

@@ -66,7 +66,7 @@ def _parse(part: str, taken: Collection[str]) -> Link:
             raise ValueError("names `grounded` twice")
         return Link(GROUNDED)
     found = _LINK.fullmatch(part)
-    if found is None:
+    if found is None or "://" in found["model"]:
         raise ValueError(
             f"{_shown(part)} is neither `grounded` nor `provider:model[@address[#KEY_VARIABLE]]`"
         )

@@ -42,7 +42,8 @@ _PACKAGES = {
     "xai": "langchain-xai",
 }
 """What to install for a provider. Others work too, where LangChain knows them."""
-_OPENAI_LIKE = frozenset({"openai", "deepseek"})
+_OPENAI_LIKE = {"openai": "OPENAI_API_KEY", "deepseek": "DEEPSEEK_API_KEY"}
+"""What speaks OpenAI's protocol here, and where its key is when it has no address of its own."""
 _CONNECT_S = 10.0
 _KEEP_S = 60.0  # idle connections to a provider stay open for so long
 
@@ -76,10 +77,10 @@ Builder = Callable[[Link], BuiltModel]
 def missing_package(link: Link) -> str:
     """What to install before a link can be asked, as one line; "" where nothing is missing."""
     if importlib.util.find_spec("langchain") is None:
-        return f"{link.name} needs LangChain: {EXTRA}"
+        return f"needs LangChain: {EXTRA}"
     package = _PACKAGES.get(link.provider, "")
     if package and importlib.util.find_spec(package.replace("-", "_")) is None:
-        return f"{link.name} needs the package {package}: pip install {package}"
+        return f"needs the package {package}: pip install {package}"
     return ""
 
 
@@ -106,6 +107,8 @@ def build(
     if link.address:
         arguments["base_url"] = link.address
         arguments["api_key"] = _key(link, environment)
+    elif link.provider in _OPENAI_LIKE and not environment.get(_OPENAI_LIKE[link.provider]):
+        raise NotBuilt(f"needs its key in the environment variable {_OPENAI_LIKE[link.provider]}")
     closers: list[Callable[[], Awaitable[None]]] = []
     if link.provider in _OPENAI_LIKE:
         closers = _own_connections(arguments)
@@ -125,11 +128,11 @@ def build(
             model = make(link.model, model_provider=link.provider, **arguments)
     except ImportError as error:
         name = _PACKAGES.get(link.provider, f"for {link.provider}")
-        raise NotBuilt(f"{link.name} needs the package {name}: pip install {name}") from error
+        raise NotBuilt(f"needs the package {name}: pip install {name}") from error
     except Exception as error:
         # The text of such an error may hold the key.
         raise NotBuilt(
-            f"{link.name} is not set up ({type(error).__name__}): "
+            f"is not set up ({type(error).__name__}): "
             "its key's environment variable is missing, or the provider is not known"
         ) from None
     return BuiltModel(model, strict_end=link.provider in _OPENAI_LIKE, closers=closers)
@@ -140,7 +143,7 @@ def _key(link: Link, environment: Mapping[str, str]) -> str:
         return "none"  # such as a local server; clients insist on sending something
     key = environment.get(link.variable, "")
     if not key:
-        raise NotBuilt(f"{link.name} needs its key in the environment variable {link.variable}")
+        raise NotBuilt(f"needs its key in the environment variable {link.variable}")
     return key
 
 

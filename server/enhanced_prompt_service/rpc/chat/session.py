@@ -372,8 +372,7 @@ class Chat:
                         if taken.kind is FrameKind.COMPLETED:
                             await self._offer(taken)
                         if taken.closing:
-                            break
-                    return
+                            return
                 except Unavailable as error:  # it runs elsewhere, and the way to it is lost
                     cut = error
                 finally:
