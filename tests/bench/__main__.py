@@ -38,6 +38,7 @@ from .rows import (
     providers,
     questions,
     resuming,
+    security,
     sharing,
     slow_reader,
     starting,
@@ -59,6 +60,7 @@ ROWS: dict[str, Measure] = {
     "subscribe": subscribing.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
+    "security": security.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"
