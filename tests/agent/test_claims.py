@@ -1,4 +1,4 @@
-"""What a model says, held against what was found: nothing true is marked, nothing made up passes."""
+"""What a model says, held against what was found: no truth is marked, nothing made up passes."""
 
 from __future__ import annotations
 
