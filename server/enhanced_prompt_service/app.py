@@ -15,7 +15,7 @@ import signal
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,7 +41,7 @@ from .domain.answers import ModelUsage
 from .domain.bus import Bus
 from .domain.clock import Clock, RealClock, SiteClock
 from .domain.dependencies import Dependencies
-from .domain.errors import Reason
+from .domain.errors import Reason, Unavailable
 from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
 from .domain.retention import Keeper, Removed, Retention
@@ -49,12 +49,16 @@ from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
 from .health import ServiceHealth
 from .home import Home, clear_record, write_record
+from .insights.expiry import Expiry
+from .insights.feed import Feeds, channel
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
 from .rpc.leaving import LeavingOptions
+from .rpc.resume_tokens import ResumeTokens
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
 from .rpc.services.history import HistoryService
+from .rpc.services.insights import InsightService, encoder
 from .rpc.services.metrics import MetricsService
 from .rpc.services.prompt import PromptService
 from .rpc.services.sites import SiteService
@@ -62,7 +66,7 @@ from .rpc.services.templates import TemplateService
 from .rpc.services.usage import UsageReports
 from .rpc.templates import Templates
 from .rpc.toolbox import Toolbox
-from .storage import Database, Stores, codec, open_stores
+from .storage import Database, Stores, codec, open_stores, secret_key
 from .turns import (
     Agent,
     HotMemory,
@@ -75,6 +79,8 @@ from .turns import (
 from .workers.place import Place
 
 if TYPE_CHECKING:
+    from .insights.loop import Loop
+    from .insights.replay import Replayed
     from .metrics import Reading, Recorder
 
 _log = structlog.get_logger("eps")
@@ -176,7 +182,10 @@ async def create_app(
         database = await Database.open(settings.database, parts.add("storage").note)
         stack.push_async_callback(database.close)
         await database.migrate()
-        stores = await open_stores(database, default_zone=settings.time_zone)
+        bus = await stack.enter_async_context(_bus(settings, parts.add("bus").note))
+        stores = await open_stores(
+            database, default_zone=settings.time_zone, on_insights=_signal_insights(bus)
+        )
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
         chain = model_chain(settings)
@@ -188,7 +197,6 @@ async def create_app(
         born = uuid.uuid4().hex
         process = f"{home.instance}/{born}"
         replica = f"{0 if place is None else place.index}-{born[:8]}"
-        bus = await stack.enter_async_context(_bus(settings, parts.add("bus").note))
         recorder = _recorder(settings, replica, parts)
         replicas = None
         if bus.shared:
@@ -226,6 +234,7 @@ async def create_app(
             lambda: _providers(chain, turns),
             real_clock.now,
         )
+        insights = _insights(settings, stores, bus, await _secret(settings, database), real_clock)
         server = _server(
             settings,
             place,
@@ -240,6 +249,7 @@ async def create_app(
             recorder,
             toolbox,
             templates,
+            insights,
         )
         await stack.enter_async_context(health.watching())
         metrics_port = None
@@ -248,8 +258,12 @@ async def create_app(
         await server.start()
         stack.push_async_callback(_drain, server, turns, settings.drain_s)
         await stack.enter_async_context(_keeping(settings, stores, turns, real_clock, site_clock))
+        await stack.enter_async_context(_expiring(stores, real_clock, site_clock))
         await warmer.prewarm(Caller(), wait=True)
         await server.ready()
+        await stack.enter_async_context(
+            _detecting(settings, stores, process, real_clock, site_clock)
+        )
         yield App(
             settings,
             server.address,
@@ -306,6 +320,30 @@ async def serve(
             if place is None:
                 clear_record(settings.home)
     _log.info("stopped")
+
+
+async def replay_insights(settings: Settings) -> Replayed:
+    """What detectors would have said over what the database holds, up to the site's present.
+
+    A server may run on it at the same time; nothing is written but what migrations need.
+    """
+    from .insights.replay import replay
+
+    site_clock = SiteClock(RealClock(), settings.clock)
+    database = await Database.open(settings.database)
+    try:
+        await database.migrate()
+        stores = await open_stores(database, default_zone=settings.time_zone)
+        return await replay(
+            stores.detection,
+            stores.catalogue,
+            Caller(),
+            minutes=settings.insight_slot_minutes,
+            default_zone=settings.time_zone,
+            until=site_clock.now(),
+        )
+    finally:
+        await database.close()
 
 
 def settle() -> None:
@@ -428,12 +466,116 @@ async def _bus(settings: Settings, noted: Callable[[bool], None]) -> AsyncGenera
         yield bus
 
 
+def _signal_insights(bus: Bus) -> Callable[[str], Coroutine[Any, Any, None]]:
+    async def signal(tenant: str) -> None:
+        with suppress(Unavailable):  # readers also look by themselves
+            await bus.signal(channel(tenant))
+
+    return signal
+
+
+async def _secret(settings: Settings, database: Database) -> bytes:
+    given = settings.secret_key.get_secret_value()
+    return given.encode() if given else await secret_key(database)
+
+
+def _insights(
+    settings: Settings, stores: Stores, bus: Bus, secret: bytes, real_clock: Clock
+) -> InsightService:
+    def report(error: Exception) -> None:
+        _log.warning("the log of insights cannot be read now", exc_info=error)
+
+    tokens = ResumeTokens(secret)
+    feeds = Feeds(
+        stores.insights,
+        bus,
+        encoder(tokens),
+        report=report,
+        ring_bytes=settings.insight_ring_bytes,
+    )
+    return InsightService(
+        stores.insights,
+        feeds,
+        tokens,
+        stores.events,
+        stores.catalogue,
+        now=real_clock.now,
+        heartbeat_s=settings.heartbeat_s,
+        leaving=_leaving(settings),
+        time_zone=settings.time_zone,
+    )
+
+
+@asynccontextmanager
+async def _expiring(stores: Stores, real_clock: Clock, site_clock: Clock) -> AsyncGenerator[None]:
+    """Resolves insights that no longer matter, as long as the block lasts."""
+
+    def report(error: Exception) -> None:
+        _log.error("expiry of insights failed", exc_info=error)
+
+    expiry = Expiry(
+        stores.insights,
+        now=real_clock.now,
+        site_now=site_clock.now,
+        sleep=asyncio.sleep,
+        report=report,
+    )
+    task = asyncio.create_task(expiry.run(), name="expiry of insights")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
 def _memory(settings: Settings, bus: Bus) -> HotMemory | None:
     if not settings.hot_memory_s:
         return None
     return HotMemory(
         bus, MemoryConfig(codec.dump_response, codec.load_response, settings.hot_memory_s)
     )
+
+
+@asynccontextmanager
+async def _detecting(
+    settings: Settings, stores: Stores, process: str, real_clock: Clock, site_clock: Clock
+) -> AsyncGenerator[None]:
+    """Runs the detectors, as long as the block lasts."""
+
+    def report(error: Exception) -> None:
+        _log.error("detectors failed", exc_info=error)
+
+    def make() -> Loop:
+        # Detectors need numpy, which takes a tenth of a second to load: not before serving.
+        from .insights.loop import Loop, LoopOptions, Parts
+
+        parts = Parts(
+            stores.detection,
+            stores.insights,
+            stores.fences,
+            stores.events,
+            stores.catalogue,
+            now=real_clock.now,
+            site_now=site_clock.now,
+            sleep=asyncio.sleep,
+            report=report,
+        )
+        options = LoopOptions(minutes=settings.insight_slot_minutes)
+        return Loop(parts, process, default_zone=settings.time_zone, options=options)
+
+    async def run() -> None:
+        loop = await asyncio.to_thread(make)
+        await loop.run()
+
+    if not settings.insights:
+        yield
+        return
+    task = asyncio.create_task(run(), name="detectors")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def _warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
@@ -487,11 +629,20 @@ async def _keeping(
         if isinstance(outcome, Exception):
             _log.error("retention failed", exc_info=outcome)
         else:
-            _log.info("retention", conversations=outcome.conversations, events=outcome.events)
+            _log.info(
+                "retention",
+                conversations=outcome.conversations,
+                events=outcome.events,
+                insights=outcome.insights,
+            )
 
     keeper = Keeper(
         stores.retention,
-        Retention(kept(settings.retention_conversations_s), kept(settings.retention_events_s)),
+        Retention(
+            kept(settings.retention_conversations_s),
+            kept(settings.retention_events_s),
+            kept(settings.retention_insights_s),
+        ),
         now=real_clock.now,
         site_now=site_clock.now,
         sleep=asyncio.sleep,
@@ -520,6 +671,7 @@ def _server(
     recorder: Recorder | None,
     toolbox: Toolbox,
     templates: Templates,
+    insights: InsightService,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -536,11 +688,7 @@ def _server(
         now=real_clock.now,
         heartbeat_s=settings.heartbeat_s,
         chat=ChatOptions(ping_s=settings.chat_ping_s, models=models),
-        leaving=LeavingOptions(
-            age_s=settings.stream_age_s,
-            time_left_s=settings.stream_leave_s,
-            drain_s=settings.drain_s,
-        ),
+        leaving=_leaving(settings),
         new_id=_new_id,
         toolbox=toolbox,
     )
@@ -558,6 +706,7 @@ def _server(
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
         "SiteService": SiteService(stores.catalogue),
+        "InsightService": insights,
         "TemplateService": TemplateService(templates),
     }
     server = RpcServer(
@@ -616,6 +765,14 @@ def _endpoint(
         yield endpoint.port
     finally:
         endpoint.stop()
+
+
+def _leaving(settings: Settings) -> LeavingOptions:
+    return LeavingOptions(
+        age_s=settings.stream_age_s,
+        time_left_s=settings.stream_leave_s,
+        drain_s=settings.drain_s,
+    )
 
 
 async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:

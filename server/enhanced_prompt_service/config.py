@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .agent.models.links import parse_links
@@ -199,9 +206,39 @@ class Settings(BaseSettings):
         description="Prices of models, before the built-in ones: JSON, by model, in US dollars for "
         '1 M tokens: `{"openai:glm-4.6": {"input": 0.6, "output": 2.2, "cached": 0.11}}`.',
     )
+    retention_insights_s: float | None = Field(
+        None,
+        ge=3600,
+        le=3_155_760_000,
+        description="Resolved insights, and entries of their log, that are so old are deleted. "
+        "Empty: never.",
+    )
+    insights: bool = Field(
+        True, description="Detectors watch events and coverage, on one replica at a time."
+    )
+    insight_slot_minutes: Literal[15, 20, 30, 60] = Field(
+        15, description="Length of the slots that detectors count events in."
+    )
+    insight_ring_bytes: int = Field(
+        8 * 1024 * 1024,
+        ge=64 * 1024,
+        description="Memory that a tenant's newest insights may take for their subscribers.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Seals resume tokens: at least 32 characters, the same in all replicas. "
+        "Empty: one that is made once and kept in the database.",
+    )
     drain_s: float = Field(
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."
     )
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr) -> SecretStr:
+        if 0 < len(key.get_secret_value().encode()) < 32:
+            raise ValueError("needs at least 32 characters")
+        return key
 
     @model_validator(mode="after")
     def _workers_share(self) -> Self:

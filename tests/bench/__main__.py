@@ -42,6 +42,7 @@ from .rows import (
     slow_reader,
     starting,
     streaming,
+    subscribing,
     understanding,
 )
 
@@ -55,6 +56,7 @@ ROWS: dict[str, Measure] = {
     "resume": resuming.measure,
     "cancel": cancelling.measure,
     "provider": providers.measure,
+    "subscribe": subscribing.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
 }

@@ -243,7 +243,7 @@ async def test_a_bus_that_is_away_says_so_and_comes_back_without_a_restart() -> 
 @pytest.mark.redis
 async def test_many_who_begin_to_listen_while_the_bus_comes_and_goes_all_hear_it_at_last() -> None:
     with redis_server() as server:
-        async with RedisBus(server.url, timeout_s=0.2) as bus, AsyncExitStack() as stack:
+        async with RedisBus(server.url, timeout_s=5.0) as bus, AsyncExitStack() as stack:
 
             async def join(number: int) -> Listener:
                 return await stack.enter_async_context(bus.listen(f"c{number}"))
@@ -281,3 +281,24 @@ async def test_a_bus_that_does_not_answer_is_away_after_its_timeout(redis: Redis
         finally:
             redis.thaw()
         assert await bus.get("k") == b"v"
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("the handler is closed"), AttributeError("no 'writelines'")],
+)
+async def test_a_channel_can_be_left_while_its_connection_is_being_closed(
+    redis: RedisServer, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis's client says so in its own ways, which would end whoever listens."""
+
+    async def broken(*_: object) -> None:
+        raise error
+
+    async with RedisBus(redis.url, prefix="leave") as bus:
+        async with bus.listen("a"):
+            monkeypatch.setattr(bus, "_tell", broken)
+        assert not bus.up
+        await bus.put("k", b"v", ttl_s=60)
+        assert bus.up

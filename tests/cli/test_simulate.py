@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from enhanced_prompt import Client
 from enhanced_prompt_service.domain.times import Interval
 from enhanced_prompt_service.sources.checkpoints import Checkpoint, Checkpoints
-from enhanced_prompt_service.sources.simulate import SimulatedSite
+from enhanced_prompt_service.sources.simulate import SHIPPED, SimulatedSite
 
 from .conftest import Eps, Service
 from .test_import import wait_for
@@ -34,7 +35,7 @@ def eps_fresh(eps_of: Callable[[Service], Eps], fresh_service: Service) -> Eps:
 def test_history_is_sent_once_and_a_later_start_sends_what_is_missing(
     eps_fresh: Eps, fresh_service: Service
 ) -> None:
-    site = SimulatedSite()
+    site = SimulatedSite(plan=SHIPPED)
     made = [one for one in site.events(WEEK) if one.end_time and one.end_time <= NOW]
 
     first = eps_fresh("simulate", "--once", "--weeks", "1", "--clock", CLOCK)
@@ -60,7 +61,7 @@ def test_history_is_sent_once_and_a_later_start_sends_what_is_missing(
 def test_a_database_that_does_not_hold_what_was_noted_gets_the_whole_history(
     eps_fresh: Eps, fresh_service: Service, client_home: Path
 ) -> None:
-    site = SimulatedSite()
+    site = SimulatedSite(plan=SHIPPED)
     note = Checkpoint(moment=CLOCK)
     Checkpoints(client_home / "imports").put(f"{site.fingerprint}\n{fresh_service.address}", note)
     made = sum(1 for one in site.events(WEEK) if one.end_time and one.end_time <= NOW)
@@ -95,3 +96,16 @@ def test_live_events_follow_until_it_is_told_to_end(fresh_service: Service, tmp_
         said, complaint = process.communicate(timeout=30)
     assert process.returncode == 0, complaint
     assert "goes on live" in said
+
+
+def test_what_goes_wrong_on_purpose_is_written_beside_it(eps_fresh: Eps, client_home: Path) -> None:
+    eps_fresh("simulate", "--once", "--weeks", "1", "--clock", CLOCK)
+
+    told = json.loads((client_home / "simulated-incidents.json").read_text())["incidents"]
+
+    site = SimulatedSite(plan=SHIPPED)
+    truth = site.truth_of(Interval(WEEK.start, NOW + timedelta(weeks=1)))
+    assert [(one["kind"], one["start_time"]) for one in told] == [
+        (one.kind.value, one.interval.start.isoformat()) for one in truth
+    ]
+    assert len(truth) >= 4

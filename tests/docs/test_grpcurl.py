@@ -19,7 +19,7 @@ CALLS = {
     "EventService": ("ListEvents", "{}", "{"),
     "SiteService": ("ListSites", "{}", "{"),
     "InsightService": ("ListInsights", "{}", "NOT_IMPLEMENTED_YET"),
-    "TemplateService": ("ListTemplates", "{}", "NOT_IMPLEMENTED_YET"),
+    "TemplateService": ("ListTemplates", "{}", "{"),
     "MetricsService": ("GetMetrics", "{}", "NOT_IMPLEMENTED_YET"),
     "CompatService": ("GetChatbotPrewarm", "{}", "NOT_IMPLEMENTED_YET"),
 }

@@ -66,6 +66,7 @@ async def test_rounds_follow_at_once_while_there_is_more_and_go_on_after_a_failu
     assert store.asked[0] == {
         "conversations_before": NOW - timedelta(days=2),
         "events_before": None,
+        "insights_before": None,
         "now": NOW,
         "most": 7,
     }

@@ -1,7 +1,8 @@
 """`python -m tests.eval.run [SET …]`: asks the sets and prints how the engine did.
 
 Sets: a (recorded site), b (held out), c (time phrases), strange, simulated, smoke (the marked
-part of simulated). Exits with 1 when a set misses its bar; b has none.
+part of simulated), detectors (insights on counted sites, see detectors.py). Exits with 1 when a
+set misses its bar; b has none.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from . import engine
+from .detectors import report as report_detectors
+from .detectors import score_seeds
 from .gold import HERE, Item, Site, has_recorded_site, load_recorded_site, read_items
 from .harness import Ask, Score, score_items
 from .phrases import read_phrases, score_phrases
 from .strange import read_strange, score_strange
 
-SETS = ("a", "b", "c", "strange", "simulated", "smoke")
+SETS = ("a", "b", "c", "strange", "simulated", "smoke", "detectors")
 FILES = {
     "a": "recorded.toml",
     "b": "heldout.toml",
@@ -59,12 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _file(name: str) -> Path:
-    return HERE / {"c": "time_phrases.toml", "strange": "strange.toml", **FILES}[name]
+    return HERE / {**FILES, "c": "time_phrases.toml", "strange": "strange.toml"}.get(
+        name, "counted.py"
+    )
 
 
 async def _run(name: str, given: argparse.Namespace, record: dict[str, Any]) -> bool:
     if name == "c":
         return _run_phrases(given, record)
+    if name == "detectors":
+        return _run_detectors(record)
     if name in ("a", "b", "strange") and not has_recorded_site():
         print(f"set {name}: not run. The recorded site's data is not here: set EPS_DATA")
         return name == "b"
@@ -155,6 +162,15 @@ async def _run_strange(
         for one in scores
     ]
     return bad == 0
+
+
+def _run_detectors(record: dict[str, Any]) -> bool:
+    scores = score_seeds()
+    record["detectors"] = {
+        "recall": {" ".join(one): scores.found[one] / n for one, n in scores.there.items()},
+        "false": {name: n / scores.camera_months for name, n in scores.false.items()},
+    }
+    return report_detectors(scores)
 
 
 def _run_phrases(given: argparse.Namespace, record: dict[str, Any]) -> bool:

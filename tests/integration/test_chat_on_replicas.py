@@ -175,3 +175,22 @@ async def test_without_the_bus_a_prompt_still_gets_its_turn_and_asks_seldom(
         await second.runs("b")
         assert text_of(await second.turn()) == WHOLE
         assert begins <= 10
+
+
+async def test_a_message_joined_elsewhere_is_answered_although_redis_goes_away_meanwhile(
+    start: Start, tmp_path: Path
+) -> None:
+    with redis_server() as server:
+        async with (
+            replicas(start, tmp_path, server) as pair,
+            talks(pair, pb.MULTITASK_POLICY_ENQUEUE) as (first, second, turn_id),
+        ):
+            await second.prompt("a", QUESTION)
+            assert await second.runs("a") == turn_id
+            await second.turn_frame("started")
+            server.stop()
+            pair.first.allow(5)
+            assert text_of(await first.turn()) == WHOLE
+            # The way to the turn was lost, and not the turn: its stored answer comes here.
+            assert (await second.turn_frame("completed")).completed.response.response == WHOLE
+            assert pair.second.runs == 0

@@ -206,3 +206,15 @@ def reason(error: grpc.aio.AioRpcError) -> str:
     (info,) = details(status(error), error_details_pb2.ErrorInfo)
     assert info.domain == "enhanced-prompt.v1"
     return info.reason
+
+
+def metadata(error: grpc.aio.AioRpcError) -> dict[str, str]:
+    """The metadata of the one ErrorInfo."""
+    (info,) = details(status(error), error_details_pb2.ErrorInfo)
+    return dict(info.metadata)
+
+
+def violations(error: grpc.aio.AioRpcError) -> list[str]:
+    """The fields that were refused."""
+    (bad,) = details(status(error), error_details_pb2.BadRequest)
+    return [one.field for one in bad.field_violations]

@@ -16,12 +16,14 @@ import grpc.aio
 from enhanced_prompt.v1 import (
     event_service_pb2_grpc,
     history_service_pb2_grpc,
+    insight_service_pb2_grpc,
     prompt_service_pb2_grpc,
     site_service_pb2_grpc,
     template_service_pb2_grpc,
 )
 from enhanced_prompt_service.agent.grounded import GroundedEngine
 from enhanced_prompt_service.agent.prompts import EngineDrafter, EnginePrompts
+from enhanced_prompt_service.bus import MemoryBus
 from enhanced_prompt_service.domain.answers import (
     Answer,
     Interpretation,
@@ -32,15 +34,20 @@ from enhanced_prompt_service.domain.clock import FixedClock
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.prompts import PromptTools
 from enhanced_prompt_service.domain.warming import Warmer
+from enhanced_prompt_service.insights.feed import Feeds, channel
 from enhanced_prompt_service.rpc.frames import encode
+from enhanced_prompt_service.rpc.leaving import LeavingOptions
+from enhanced_prompt_service.rpc.resume_tokens import ResumeTokens
 from enhanced_prompt_service.rpc.server import RpcOptions, RpcServer
 from enhanced_prompt_service.rpc.services import (
     EventService,
     HistoryService,
+    InsightService,
     PromptService,
     SiteService,
     TemplateService,
 )
+from enhanced_prompt_service.rpc.services.insights import encoder
 from enhanced_prompt_service.rpc.templates import Templates
 from enhanced_prompt_service.rpc.toolbox import Toolbox
 from enhanced_prompt_service.storage import Database, Stores, open_stores
@@ -86,6 +93,13 @@ class Stack:
     turns: Turns
     agent: Playing
     log: Log
+    clock: FixedClock
+    tokens: ResumeTokens
+    feeds: Feeds
+
+    @property
+    def insights(self) -> Any:
+        return insight_service_pb2_grpc.InsightServiceStub(self.channel)
 
     @property
     def prompts(self) -> Any:
@@ -116,6 +130,8 @@ async def running(
     options: RpcOptions | None = None,
     may_audit: Callable[[Caller], bool] = lambda _: False,
     tools: PromptTools | bool = False,
+    insight_leaving: LeavingOptions | None = None,
+    ring_bytes: int = 1_000_000,
     **prompts: Any,
 ) -> AsyncIterator[Stack]:
     """A whole stack on a database of its own; `prompts` goes to its PromptService.
@@ -126,7 +142,16 @@ async def running(
     numbers = itertools.count(1)
     database = await Database.open(f"sqlite:///{folder / 'eps.db'}")
     await database.migrate()
-    stores = await open_stores(database)
+    bus = MemoryBus(time.monotonic)
+    stores = await open_stores(database, on_insights=lambda tenant: bus.signal(channel(tenant)))
+    tokens = ResumeTokens(b"s" * 32)
+    feeds = Feeds(
+        stores.insights,
+        bus,
+        encoder(tokens),
+        report=lambda error: log.error("feed", error=error),
+        ring_bytes=ring_bytes,
+    )
     parts = RunnerParts(
         agent=agent,
         turns=stores.turns,
@@ -186,6 +211,16 @@ async def running(
                     ),
                     "SiteService": SiteService(stores.catalogue),
                     "TemplateService": TemplateService(templates),
+                    "InsightService": InsightService(
+                        stores.insights,
+                        feeds,
+                        tokens,
+                        stores.events,
+                        stores.catalogue,
+                        now=clock.now,
+                        heartbeat_s=heartbeat_s,
+                        leaving=insight_leaving,
+                    ),
                 },
                 log=log.bound(),
                 new_id=lambda: f"req_{next(numbers)}",
@@ -194,9 +229,9 @@ async def running(
             ) as server,
             grpc.aio.insecure_channel(
                 server.address, options=[("grpc.use_local_subchannel_pool", 1)]
-            ) as channel,
+            ) as to,
         ):
             await server.ready()
-            yield Stack(server, channel, stores, turns, agent, log)
+            yield Stack(server, to, stores, turns, agent, log, clock, tokens, feeds)
     finally:
         await database.close()

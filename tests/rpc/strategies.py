@@ -18,6 +18,7 @@ from enhanced_prompt_service.domain.answers import (
     PromptResponse,
     QuestionType,
     ResponseType,
+    TemplateSuggestion,
     Usage,
 )
 from enhanced_prompt_service.domain.catalogue import Camera, DayParts, Site, Zone
@@ -177,6 +178,17 @@ answers = st.builds(
         )
     ),
     citations=tuples(st.builds(Citation, event_id=names, start=counts, end=counts)),
+    template_suggestions=tuples(
+        st.builds(
+            TemplateSuggestion,
+            title=texts,
+            description=texts,
+            category=texts,
+            confidence=shares,
+            reasoning=texts,
+            body=texts,
+        )
+    ),
     metadata=st.dictionaries(texts, json_values, max_size=3),
 )
 responses = st.builds(

@@ -29,6 +29,7 @@ from enhanced_prompt_service.domain.answers import (
     PromptResponse,
     QuestionType,
     ResponseType,
+    TemplateSuggestion,
     Usage,
 )
 from enhanced_prompt_service.domain.catalogue import DayParts, Site
@@ -187,6 +188,12 @@ def read_response(message: answers_pb2.PromptResponse) -> PromptResponse:
             optional(message, "coverage", read_coverage),
             tuple(Citation(c.event_id, c.start, c.end) for c in message.citations),
             {key: read_json(one) for key, one in message.metadata.fields.items()},
+            tuple(
+                TemplateSuggestion(
+                    t.title, t.description, t.category, t.confidence, t.reasoning, t.body
+                )
+                for t in message.template_suggestions
+            ),
         ),
         read_usage(message.usage),
         message.service_name,

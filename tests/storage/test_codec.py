@@ -19,6 +19,7 @@ from enhanced_prompt_service.domain.answers import (
     PromptResponse,
     QuestionType,
     ResponseType,
+    TemplateSuggestion,
     Usage,
 )
 from enhanced_prompt_service.domain.catalogue import Camera, DayParts, Site, Zone
@@ -128,6 +129,18 @@ answers = st.builds(
         tuple
     ),
     metadata=st.dictionaries(texts, documents, max_size=2),
+    template_suggestions=st.lists(
+        st.builds(
+            TemplateSuggestion,
+            title=texts,
+            description=texts,
+            category=texts,
+            confidence=doubles,
+            reasoning=texts,
+            body=texts,
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 responses = st.builds(
     PromptResponse,

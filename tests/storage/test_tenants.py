@@ -120,6 +120,7 @@ WRITES = {
     "TurnStore.release",
     "TurnStore.runner_alive",
     "TurnStore.request_cancel",  # tests/storage/test_leases.py
+    "TurnStore.running_turn",  # likewise
 }
 
 

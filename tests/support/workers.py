@@ -35,11 +35,14 @@ _CONNECT = [
 class Worker:
     """One process of the service. `home` stays over restarts, and so does the port."""
 
-    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, settings: Mapping[str, str], module: str = "tests.support.serving"
+    ) -> None:
         self.home = home
         self.port = free_port()
         self.kills = 0
         self._settings = dict(settings)
+        self._module = module
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -65,7 +68,7 @@ class Worker:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "tests.support.serving",
+                self._module,
                 cwd=ROOT,
                 env={
                     **os.environ,
@@ -142,9 +145,18 @@ class Worker:
 
 @asynccontextmanager
 async def workers(
-    folder: Path, count: int, *, database_url: str, redis_url: str, **settings: str
+    folder: Path,
+    count: int,
+    *,
+    database_url: str,
+    redis_url: str,
+    module: str = "tests.support.serving",
+    **settings: str,
 ) -> AsyncIterator[tuple[Worker, ...]]:
-    """So many running workers; `settings` are further EPS_* variables by their full names."""
+    """So many running workers; `settings` are further EPS_* variables by their full names.
+
+    `module` is what their processes run.
+    """
     shared = {
         "EPS_DATABASE_URL": database_url,
         "EPS_REDIS_URL": redis_url,
@@ -152,7 +164,7 @@ async def workers(
         "EPS_DRAIN_S": "1",
         **settings,
     }
-    made = tuple(Worker(folder / f"worker-{number}", shared) for number in range(count))
+    made = tuple(Worker(folder / f"worker-{number}", shared, module) for number in range(count))
     try:
         for one in made:  # one by one: the first makes the tables
             await one.start()

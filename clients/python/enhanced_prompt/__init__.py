@@ -34,6 +34,7 @@ from ._frames import (
 )
 from ._health import HealthStatus
 from ._ingest import IngestOutcome, Rejected
+from ._insights import InsightSelection, InsightUpdate
 from ._options import DEFAULT_TARGET, ClientOptions, Keepalive, Retry, Timeouts
 from ._requests import (
     AnswerOptions,
@@ -58,6 +59,8 @@ from .v1.answers_pb2 import Evidence, PromptResponse
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
+from .v1.insight_service_pb2 import PublishInsightRequest
+from .v1.insights_pb2 import Insight
 from .v1.metrics_service_pb2 import SystemHealth
 from .v1.prompts_pb2 import ClassifiedIntent, GeneratedContent, OptimizedPrompt
 from .v1.site_service_pb2 import Camera, Site, Zone
@@ -101,11 +104,15 @@ __all__ = [
     "GroupByName",
     "HealthStatus",
     "IngestOutcome",
+    "Insight",
+    "InsightSelection",
+    "InsightUpdate",
     "Keepalive",
     "OptimizedPrompt",
     "OrderName",
     "PromptOptions",
     "PromptResponse",
+    "PublishInsightRequest",
     "Rejected",
     "Reset",
     "Retry",

@@ -14,6 +14,7 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from .v1 import chat_pb2 as chat
 from .v1 import event_service_pb2 as events
 from .v1 import history_service_pb2 as history
+from .v1 import insight_service_pb2 as insights
 from .v1 import metrics_service_pb2 as metrics
 from .v1 import prompt_service_pb2 as prompt
 from .v1 import site_service_pb2 as site
@@ -42,6 +43,10 @@ def _events(name: str) -> str:
 
 def _history(name: str) -> str:
     return f"/enhanced_prompt.v1.HistoryService/{name}"
+
+
+def _insights(name: str) -> str:
+    return f"/enhanced_prompt.v1.InsightService/{name}"
 
 
 def _site(name: str) -> str:
@@ -123,6 +128,34 @@ COUNT_EVENTS: Final = Method(
 )
 LIST_CAMERAS: Final = Method(
     _events("ListCameras"), events.ListCamerasRequest, events.ListCamerasResponse
+)
+
+SUBSCRIBE_INSIGHTS: Final = Method(
+    _insights("SubscribeInsights"),
+    insights.SubscribeInsightsRequest,
+    insights.SubscribeInsightsResponse,
+)
+LIST_INSIGHTS: Final = Method(
+    _insights("ListInsights"), insights.ListInsightsRequest, insights.ListInsightsResponse
+)
+GET_INSIGHT: Final = Method(
+    _insights("GetInsight"), insights.GetInsightRequest, insights.GetInsightResponse
+)
+ACKNOWLEDGE_INSIGHTS: Final = Method(
+    _insights("AcknowledgeInsights"),
+    insights.AcknowledgeInsightsRequest,
+    insights.AcknowledgeInsightsResponse,
+)
+MUTE_INSIGHTS: Final = Method(
+    _insights("MuteInsights"), insights.MuteInsightsRequest, insights.MuteInsightsResponse
+)
+PUBLISH_INSIGHT: Final = Method(
+    _insights("PublishInsight"), insights.PublishInsightRequest, insights.PublishInsightResponse
+)
+COMMIT_SUBSCRIPTION: Final = Method(
+    _insights("CommitSubscription"),
+    insights.CommitSubscriptionRequest,
+    insights.CommitSubscriptionResponse,
 )
 
 PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResponse)

@@ -32,6 +32,9 @@ T = TypeVar("T")
 _log = structlog.get_logger("eps.bus")
 
 _CONNECTIONS = 64  # of a process; what comes on top of them waits
+_BROKEN = (RedisError, OSError, TimeoutError, RuntimeError, AttributeError)
+"""What using a lost connection raises. Redis's client looks at its transport without asking whether
+another task has just closed it: that is an AttributeError, or with uvloop a RuntimeError."""
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 2.0
 _LOOK_S = 1.0  # how soon a subscription that somebody else found broken is mended
@@ -108,9 +111,10 @@ class RedisBus:
 
     async def __aexit__(self, *_: object) -> None:
         for task in (self._reader, self._writer):
-            if task is not None:
+            # The client may take a cancellation for a time-out: then it is said again.
+            while task is not None and not task.done():
                 task.cancel()
-                await asyncio.wait([task])
+                await asyncio.wait({task}, timeout=0.2)
         await self._pubsub.aclose()
         await self._redis.aclose()
 
@@ -232,7 +236,7 @@ class RedisBus:
     async def _do(self, command: Awaitable[T]) -> T:
         try:
             result = await command
-        except (RedisError, OSError, TimeoutError) as error:
+        except _BROKEN as error:
             raise self._away() from error
         except Exception as error:  # of the client itself: no turn shall end of it
             _log.exception("unexpected error of the Redis client")

@@ -4,6 +4,7 @@
     asking      ask
     browsing    cameras, events
     health      health
+    insights    insights
     importing   import (files, Frigate, MEVA)
     simulating  simulate
     serving     serve

@@ -14,6 +14,7 @@ from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
+from .insights import insights
 from .models import models
 from .prompting import classify, optimize
 from .serving import serve
@@ -55,6 +56,7 @@ app.add_typer(models, name="models")
 app.add_typer(templates, name="templates")
 app.command()(classify)
 app.command()(optimize)
+app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
 app.command()(simulate)

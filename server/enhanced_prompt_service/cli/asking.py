@@ -202,7 +202,7 @@ def show_rest(response: PromptResponse, most: int) -> None:
         for question in response.follow_up_questions:
             terminal.line(f"  {question}")
     for offer in response.template_suggestions:
-        terminal.line(f"Worth keeping: {offer.title}. {offer.reasoning}")
+        terminal.line(f"Worth keeping: “{offer.title}” {offer.reasoning}")
         terminal.note(
             f"  eps templates create --conversation {response.conversation_id} "
             f"--title {shlex.quote(terminal.clean(offer.title))}"

@@ -16,7 +16,10 @@ from . import terminal
 from .browsing import Output, OutputOption
 from .session import SERVICE_ERROR, ServerOption, connected
 
-SERVICES = ("PromptService", "HistoryService", "EventService", "SiteService", "MetricsService")
+SERVICES = (
+    *("PromptService", "HistoryService", "EventService", "SiteService"),
+    *("InsightService", "MetricsService"),
+)
 _WORDS = {
     pb.HEALTH_STATUS_HEALTHY: "healthy",
     pb.HEALTH_STATUS_DEGRADED: "degraded",

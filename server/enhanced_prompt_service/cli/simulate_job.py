@@ -2,13 +2,16 @@
 
 It notes up to when a server has everything. Before it goes on there it counts what that server
 holds of the last day noted: another database under the same address gets the whole history.
+
+A few incidents a week are played on purpose; `EPS_HOME/simulated-incidents.json` says which.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from enhanced_prompt import Client, EnhancedPromptError
@@ -20,7 +23,8 @@ from ..domain.times import Interval
 from ..sources.backoff import Backoff
 from ..sources.checkpoints import Checkpoint, Checkpoints
 from ..sources.progress import Progress
-from ..sources.simulate import LiveBatch, SimulatedSite, live
+from ..sources.simulate import SHIPPED, LiveBatch, SimulatedSite, live
+from ..sources.simulate.generator import DEFAULT_TIME_ZONE
 from . import terminal
 from .import_job import FOLDER
 from .loops import run_until_stopped
@@ -29,9 +33,11 @@ from .sink import ClientSink
 from .target import home
 
 DAY = timedelta(days=1)
+WEEK = timedelta(weeks=1)
 BATCH = 500
 # An event has its end only once it is over: that much is sent again.
 OVERLAP = timedelta(hours=1)
+TRUTH = "simulated-incidents.json"
 
 ItemT = TypeVar("ItemT")
 
@@ -47,7 +53,8 @@ def run(
     restart: bool,
 ) -> None:
     """Send the history and, unless `once`, live events until stopped."""
-    site = SimulatedSite(seed, time_zone) if time_zone else SimulatedSite(seed)
+    zone = time_zone or DEFAULT_TIME_ZONE
+    site = SimulatedSite(seed, zone, plan=SHIPPED)
     feed = Feed(client, site, SiteClock(RealClock(), start), Checkpoints(home() / FOLDER))
     try:
         run_until_stopped(feed.run(weeks, once=once, restart=restart))
@@ -68,6 +75,7 @@ class Feed:
         self._clock = clock
         self._notes = notes
         self._sink = ClientSink(client)
+        self._told = datetime.min.replace(tzinfo=UTC)
         self._key = f"{site.fingerprint}\n{client.target}"
 
     async def run(self, weeks: int, *, once: bool, restart: bool) -> None:
@@ -76,6 +84,7 @@ class Feed:
         await self._sink.put_site(site)
         now = self._clock.now()
         begin = now - timedelta(weeks=weeks)
+        await asyncio.to_thread(self._tell_truth, Interval(begin, now + WEEK))
         known = None if restart else await asyncio.to_thread(self._known, now)
         if known is not None and known >= begin:
             begin = known - OVERLAP
@@ -114,6 +123,9 @@ class Feed:
         backoff = Backoff()
         # From before now, since what was going on then has not been sent yet.
         async for batch in live(self._site, self._clock, since - OVERLAP):
+            if batch.until >= self._told:
+                truth = Interval(since - WEEK, batch.until + WEEK)
+                await asyncio.to_thread(self._tell_truth, truth)
             while True:
                 try:
                     await self._send(batch)
@@ -128,6 +140,25 @@ class Feed:
         if batch.events:
             await self._sink.ingest_events(batch.events)
         await asyncio.to_thread(self._note, batch.until)
+
+    def _tell_truth(self, window: Interval) -> None:
+        """Write what goes wrong on purpose in a window; what comes is in it a week ahead."""
+        rows = [
+            {
+                "kind": one.kind.value,
+                "camera_id": one.camera_id,
+                "start_time": one.interval.start.isoformat(),
+                "end_time": one.interval.end.isoformat(),
+                "size": one.size,
+            }
+            for one in self._site.truth_of(window)
+        ]
+        folder = home()
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f"{TRUTH}.tmp"
+        draft.write_text(json.dumps({"simulation": self._site.fingerprint, "incidents": rows}))
+        draft.replace(folder / TRUTH)
+        self._told = window.end - DAY
 
     def _note(self, until: datetime) -> None:
         self._notes.put(self._key, Checkpoint(moment=until.isoformat()))

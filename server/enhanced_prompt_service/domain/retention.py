@@ -1,7 +1,8 @@
 """How long things are kept, and who sees to it.
 
 Nothing is deleted by age unless a setting says so. Ages are real time for conversations (since
-their last activity), and the site's own time for events (since they began).
+their last activity) and insights (since their last change), and the site's own time for events
+(since they began).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class Retention:
 
     conversations: timedelta | None = None
     events: timedelta | None = None
+    insights: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,11 @@ class Removed:
     events: int = 0
     tombstones: int = 0
     gone: tuple[Gone, ...] = ()
+    insights: int = 0  # with entries of their log
     more: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.conversations or self.events or self.tombstones)
+        return bool(self.conversations or self.events or self.tombstones or self.insights)
 
 
 class RetentionStore(Protocol):
@@ -46,11 +49,13 @@ class RetentionStore(Protocol):
         events_before: datetime | None,
         now: datetime,
         most: int,
+        insights_before: datetime | None = None,
     ) -> Removed:
         """One bounded round: at most so many rows of each kind. None leaves a kind alone.
 
-        Conversations in which a turn runs are left alone. Events go by whole UTC hours. Tombstones
-        of deleted conversations go when they have stood for their 24 hours.
+        Conversations in which a turn runs are left alone. Events go by whole UTC hours. Of
+        insights the log goes from its beginning, and what is resolved. Tombstones of deleted
+        conversations go when they have stood for their 24 hours.
         """
         ...
 
@@ -104,6 +109,7 @@ class Keeper:
             events_before=None if kept.events is None else self._site_now() - kept.events,
             now=now,
             most=self._most,
+            insights_before=None if kept.insights is None else now - kept.insights,
         )
         await self._forget(removed.gone)
         if removed:

@@ -91,6 +91,14 @@ class Leaving:
             message.go_away.cursor.turn.CopyFrom(cursor)
         return message.SerializeToString()
 
+    def farewell(self, resume_token: str) -> pb.GoAway:
+        """The `go_away` of a stream that ends right after it, to go on from a token."""
+        self._announced = True
+        message = pb.GoAway(reason=self._reason)
+        message.time_left.FromNanoseconds(0)
+        message.cursor.resume_token = resume_token
+        return message
+
     def _end(self) -> None:
         self._over = True
         self._on_due()

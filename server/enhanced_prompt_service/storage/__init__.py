@@ -8,6 +8,7 @@ statements it has, on PostgreSQL over asyncpg.
 from __future__ import annotations
 
 from .database import Database
+from .secret_key import secret_key
 from .stores import Stores, open_stores
 
-__all__ = ["Database", "Stores", "open_stores"]
+__all__ = ["Database", "Stores", "open_stores", "secret_key"]

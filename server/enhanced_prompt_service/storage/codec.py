@@ -162,6 +162,21 @@ def mask(value: RecurringMask) -> Document:
     }
 
 
+def evidence(one: Evidence) -> Document:
+    """A piece of evidence inside another document."""
+    return _evidence(one)
+
+
+def read_evidence(raw: Document) -> Evidence:
+    """The piece that `evidence` wrote."""
+    return _read_evidence(raw)
+
+
+def build(kind: type[T], raw: Mapping[str, Any], **convert: Callable[[Any], Any]) -> T:
+    """An instance from a document: known fields only, converted where that is asked for."""
+    return _build(kind, raw, **convert)
+
+
 # ---- writing ------------------------------------------------------------------------------------
 
 

@@ -203,7 +203,7 @@ def recorded(
     by_camera: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for site, camera_id, start, end, state in (
         *inside,
-        *_newest(session, tenant, low),
+        *newest(session, tenant, low),
     ):
         if end <= low or state != CoverageState.RECORDING.value:
             continue
@@ -250,7 +250,7 @@ def states(session: Session, tenant: str, at: datetime) -> dict[str, Coverage]:
     return {
         camera_id: Coverage(site, camera_id, CoverageState(state), from_us(start), from_us(end))
         for site, camera_id, start, end, state in sorted(
-            _newest(session, tenant, to_us(at)), key=lambda row: (row[1], row[2])
+            newest(session, tenant, to_us(at)), key=lambda row: (row[1], row[2])
         )
     }
 
@@ -264,7 +264,7 @@ _SPAN = (
 )
 
 
-def _newest(session: Session, tenant: str, at: int) -> list[tuple[str, str, int, int, str]]:
+def newest(session: Session, tenant: str, at: int) -> list[tuple[str, str, int, int, str]]:
     """Of each camera the span that began last, at or before an instant: one seek a camera."""
     rows = session.run("newest spans", _newest_spans, {"tenant": tenant, "at": at}).all()
     return [(*row,) for row in rows if row[0] is not None]

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from ..domain.insights import InsightStatus
 from ..domain.retention import Removed
-from . import deletion, dialects, event_sums, kinds, tenancy
+from . import deletion, dialects, event_sums, insight_changes, kinds, tenancy
+from .insight_tables import (
+    insight_logs,
+    insight_names,
+    insight_requests,
+    insight_revisions,
+    insights,
+)
 from .instants import HOUR, to_us
 from .session import Session
 from .tables import event_text, events, tenants
@@ -53,3 +61,67 @@ def of_tenant(
     others = kinds.recount(session, tenant, fewer)
     tenancy.changed(session, tenant, catalogue=others)
     return Removed(events=len(old), more=len(old) == most)
+
+
+def insight_tenants(session: Session) -> list[str]:
+    """Tenants that ever had insights."""
+    return list(
+        session.execute(select(insight_logs.c.tenant).order_by(insight_logs.c.tenant)).scalars()
+    )
+
+
+def insights_of(session: Session, tenant: str, before: datetime, most: int) -> Removed:
+    """Revisions older than an instant, from the beginning of the log; resolved insights likewise.
+
+    What is not resolved stays as it is now, its old revisions go. The counter's row tells readers
+    up to where the log is gone, in the same transaction.
+    """
+    cut, row = to_us(before), insight_revisions.c
+    mine = row.tenant == tenant
+    kept = session.execute(
+        select(func.min(row.position)).where(mine, row.at_us >= cut)
+    ).scalar_one()
+    query = select(row.position, row.at_us).where(mine).order_by(row.position).limit(most)
+    old = session.execute(query if kept is None else query.where(row.position < kept)).all()
+    if old:
+        session.execute(
+            insight_logs.update()
+            .where(insight_logs.c.tenant == tenant)
+            .values(
+                oldest=old[-1].position,
+                oldest_us=dialects.greatest(
+                    session, insight_logs.c.oldest_us, max(one.at_us for one in old)
+                ),
+            )
+        )
+        session.execute(insight_revisions.delete().where(mine, row.position <= old[-1].position))
+    of = insights.c
+    done = session.execute(
+        select(of.insight_id)
+        .where(
+            of.tenant == tenant,
+            of.updated_us < cut,
+            of.status == InsightStatus.RESOLVED.value,
+        )
+        .order_by(of.updated_us)
+        .limit(most)
+    ).scalars()
+    ids = list(done)
+    if ids:
+        for table in (insight_names, insights):
+            session.execute(
+                table.delete().where(
+                    table.c.tenant == tenant, dialects.among(session, table.c.insight_id, ids)
+                )
+            )
+    return Removed(insights=len(ids) + len(old), more=most in (len(old), len(ids)))
+
+
+def requests(session: Session, now: datetime) -> Removed:
+    """Request ids of published insights that are not remembered any longer."""
+    session.execute(
+        insight_requests.delete().where(
+            insight_requests.c.created_us < to_us(now - insight_changes.KEPT)
+        )
+    )
+    return Removed()

@@ -24,6 +24,7 @@ from ..domain.conversations import (
     MessageSearch,
     ResponseFilter,
 )
+from ..domain.detection import DetectionStore
 from ..domain.events import (
     Coverage,
     Event,
@@ -35,7 +36,9 @@ from ..domain.events import (
     Selection,
     Totals,
 )
+from ..domain.fences import FenceStore
 from ..domain.identity import Caller
+from ..domain.insights import InsightStore
 from ..domain.retention import Removed, RetentionStore
 from ..domain.stores import (
     CatalogueStore,
@@ -69,7 +72,10 @@ from . import (
     turns,
 )
 from .database import Database
+from .detection import SqlDetectionStore
+from .fences import SqlFenceStore
 from .ingest import Memory, ingest
+from .insight_store import OnChange, SqlInsightStore, nobody
 from .kinds import KindIds
 from .session import Session
 from .tables import sites, tenants
@@ -524,6 +530,7 @@ class SqlRetentionStore:
         events_before: datetime | None,
         now: datetime,
         most: int,
+        insights_before: datetime | None = None,
     ) -> Removed:
         """One bounded round: a transaction for each kind, and for each tenant's events."""
         write = self._database.write
@@ -536,13 +543,22 @@ class SqlRetentionStore:
         if events_before is not None:
             names = await self._database.read(retention.tenant_names)
             rounds += [await write(self._events(one, events_before, most)) for one in names]
+        await write(lambda session: retention.requests(session, now))
+        if insights_before is not None:
+            before = insights_before
+            for tenant in await self._database.read(retention.insight_tenants):
+                rounds.append(await write(self._insights(tenant, before, most)))
         return Removed(
             conversations=sum(one.conversations for one in rounds),
             events=sum(one.events for one in rounds),
             tombstones=sum(one.tombstones for one in rounds),
             gone=tuple(gone for one in rounds for gone in one.gone),
+            insights=sum(one.insights for one in rounds),
             more=any(one.more for one in rounds),
         )
+
+    def _insights(self, tenant: str, before: datetime, most: int) -> Callable[[Session], Removed]:
+        return lambda session: retention.insights_of(session, tenant, before, most)
 
     def _events(self, tenant: str, before: datetime, most: int) -> Callable[[Session], Removed]:
         zone = self._default_zone
@@ -561,10 +577,15 @@ class Stores:
     retention: RetentionStore
     templates: TemplateStore
     usage: UsageStore
+    insights: InsightStore
+    fences: FenceStore
+    detection: DetectionStore
 
 
-async def open_stores(database: Database, *, default_zone: str = "UTC") -> Stores:
-    """Stores over a migrated database.
+async def open_stores(
+    database: Database, *, default_zone: str = "UTC", on_insights: OnChange = nobody
+) -> Stores:
+    """Stores over a migrated database. `on_insights` hears of each tenant whose log grew.
 
     `default_zone` is the IANA zone of sites that nobody declared. Where it is another than the
     last time, the local columns of their events are computed anew.
@@ -580,6 +601,9 @@ async def open_stores(database: Database, *, default_zone: str = "UTC") -> Store
         SqlRetentionStore(database, default_zone),
         SqlTemplateStore(database),
         SqlUsageStore(database),
+        SqlInsightStore(database, on_change=on_insights),
+        SqlFenceStore(database),
+        SqlDetectionStore(database),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,9 +13,11 @@ from enhanced_prompt_service.agent.grounded import GroundedEngine
 from enhanced_prompt_service.agent.prompts.bodies import Body
 from enhanced_prompt_service.agent.prompts.drafting import draft
 from enhanced_prompt_service.agent.prompts.generate import EngineGeneration, _turn
-from enhanced_prompt_service.agent.prompts.opportunities import opportunity
+from enhanced_prompt_service.agent.prompts.opportunities import SuggestingAgent, opportunity
 from enhanced_prompt_service.agent.prompts.reading import Setting, same
-from enhanced_prompt_service.domain.answers import PromptResponse, TemplateSuggestion
+from enhanced_prompt_service.domain.answers import Answer, PromptResponse, TemplateSuggestion
+from enhanced_prompt_service.domain.errors import Unavailable
+from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.prompts import (
     DraftAsk,
     GenerateAsk,
@@ -25,6 +27,7 @@ from enhanced_prompt_service.domain.prompts import (
 from enhanced_prompt_service.domain.template_rules import checked, names_in, render
 from enhanced_prompt_service.domain.templates import MAX_BODY, Template, VariableType
 from enhanced_prompt_service.domain.turns import TextDelta, TurnRequest
+from enhanced_prompt_service.turns import Turn, TurnLog, TurnWriter
 from tests.agent.grounded.mill import CALLER, NOW, make_index, make_store
 
 SETTING = Setting(make_index(), NOW)
@@ -279,3 +282,65 @@ async def test_leaving_it_stops_it(engine: GroundedEngine) -> None:
     async with aclosing(parts):
         assert isinstance(await anext(parts), TextDelta)
     assert asked == ["answer"]
+
+
+# ---- the agent ----------------------------------------------------------------------------------
+
+
+class Answering:
+    """An agent whose answers are the engine's."""
+
+    model = "grounded"
+
+    def __init__(self, engine: GroundedEngine) -> None:
+        self._engine = engine
+
+    async def answer(self, turn: Turn) -> Answer:
+        return await self._engine.answer(turn.caller, turn.request, turn.history, turn.now)
+
+
+class Known:
+    """A store of templates that knows some bodies, or is away."""
+
+    def __init__(self, *bodies: str, away: bool = False) -> None:
+        self._bodies = bodies
+        self._away = away
+
+    async def has_body(self, caller: Caller, body: str) -> bool:
+        if self._away:
+            raise Unavailable("storage is away")
+        return body in self._bodies
+
+
+async def third_answer(engine: GroundedEngine, known: Known) -> Answer:
+    history, _ = await talk(engine, *["Which cameras are offline?"] * 2)
+    turn = Turn(
+        caller=CALLER,
+        turn_id="t",
+        attempt=1,
+        conversation_id="c",
+        conversation_turn=3,
+        request=TurnRequest("Which cameras are offline?"),
+        history=history,
+        now=NOW,
+        writer=TurnWriter(TurnLog("t", 1, lambda _: b"")),
+    )
+    agent = SuggestingAgent(Answering(engine), engine, cast("Any", known))
+    assert agent.model == "grounded"
+    return await agent.answer(turn)
+
+
+async def test_answers_of_any_agent_carry_the_offer(engine: GroundedEngine) -> None:
+    (offer,) = (await third_answer(engine, Known())).template_suggestions
+    assert offer.body == "Which cameras are offline?"
+
+
+async def test_what_is_a_template_already_is_not_offered(engine: GroundedEngine) -> None:
+    answer = await third_answer(engine, Known("Which cameras are offline?"))
+    assert answer.template_suggestions == ()
+
+
+async def test_an_offer_that_fails_costs_no_answer(engine: GroundedEngine) -> None:
+    answer = await third_answer(engine, Known(away=True))
+    assert answer.template_suggestions == ()
+    assert answer.response

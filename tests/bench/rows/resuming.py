@@ -43,7 +43,8 @@ async def measure(plan: Plan) -> list[Figure]:
         addresses = [server.address for server in servers]
         await _run(addresses, 2)  # warm
         runs = [await _run(addresses, plan.scaled(TURNS, 4)) for _ in range(plan.runs)]
-    cuts = f"{runs[0].cuts} disconnects over {runs[0].cuts // CUTS} turns, 2 workers"
+    turns = plan.scaled(TURNS, 4)
+    cuts = f"{turns * CUTS} disconnects over {turns} turns, 2 workers"
     return [
         figure(
             f"frames lost, {cuts}",
@@ -81,7 +82,7 @@ def _attach(stub: Any, last: turns_pb2.TurnFrame) -> Any:
 
 async def _turn(addresses: Sequence[str], seen: Seen) -> None:
     """One turn, with a reader who is cut and one who is not."""
-    cuts = sorted(random.sample(range(2, 80), CUTS))  # after so many frames of the log
+    cuts = sorted(random.sample(range(2, 40), CUTS))  # after so many frames of the log
     frames: list[turns_pb2.TurnFrame] = []
     for number, cut in enumerate([*cuts, None]):
         async with grpc.aio.insecure_channel(random.choice(addresses), options=CHANNEL) as channel:

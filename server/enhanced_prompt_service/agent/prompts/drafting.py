@@ -49,6 +49,8 @@ CATEGORIES = {
     QuestionType.PREDICTION: "predictions",
 }
 OTHER = "questions"
+MOST_TURNS = 200
+"""Of a longer conversation the newest make the template."""
 _MOST_TITLE = 100  # characters of a title that is made
 
 
@@ -76,7 +78,8 @@ class EngineDrafter:
                 reason=Reason.TEMPLATE_INVALID,
             )
         setting = Setting(await self._engine.index(caller), self._now())
-        return await asyncio.to_thread(draft, found.responses, asked, setting)
+        newest = found.responses[-MOST_TURNS:]
+        return await asyncio.to_thread(draft, newest, asked, setting)
 
 
 def draft(responses: Sequence[PromptResponse], asked: DraftAsk, setting: Setting) -> Drafted:
@@ -108,6 +111,7 @@ def title_of(body: str) -> str:
         f"{text}[{name.replace('_', ' ')}]" if name else text
         for text, name in pieces(body.partition("\n")[0])
     ).strip()
+    title = title[:1].upper() + title[1:]
     if len(title) > _MOST_TITLE:
         title = f"{title[: _MOST_TITLE - 1]}…"
     return title[:MAX_TITLE] or "Questions"

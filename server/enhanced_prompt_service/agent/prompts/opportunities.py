@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
+
 from enhanced_prompt_service.domain.answers import (
     Answer,
     PromptResponse,
@@ -26,6 +28,8 @@ from .bodies import Body
 from .drafting import CATEGORIES, OTHER, title_of
 from .reading import TIME, Setting, Slot
 from .shapes import Asked, asked, stands_alone
+
+_log = structlog.get_logger("eps.prompts")
 
 ENOUGH = 3
 """Questions of one shape that make it worth a template."""
@@ -124,10 +128,18 @@ class SuggestingAgent:
         answer = await self._agent.answer(turn)
         if len(turn.history) + 1 < ENOUGH:
             return answer
+        try:
+            found = await self._found(turn, answer)
+        except Exception:  # the answer is there: nothing about an offer may cost it
+            _log.exception("no template was offered", turn_id=turn.turn_id)
+            return answer
+        return answer if found is None else replace(answer, template_suggestions=(found,))
+
+    async def _found(self, turn: Turn, answer: Answer) -> TemplateSuggestion | None:
         setting = Setting(
             await self.engine.index(turn.caller), turn.now, time_zone=turn.request.time_zone
         )
         found = opportunity(turn.history, turn.request.query, answer, setting)
         if found is None or await self._templates.has_body(turn.caller, found.body):
-            return answer
-        return replace(answer, template_suggestions=(found,))
+            return None
+        return found

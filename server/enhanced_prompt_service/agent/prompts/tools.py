@@ -52,7 +52,9 @@ class EnginePrompts:
     async def classify(self, caller: Caller, asked: ClassifyAsk) -> ClassifiedIntent:
         """What a prompt is after, by the engine's understanding of it."""
         check_model(asked.model, self.models)
-        return classify(asked.query, await self.setting(caller, asked))
+        setting = await self.setting(caller, asked)
+        # A text as long as it may be takes a tenth of a second to read: not on the loop.
+        return await asyncio.to_thread(classify, asked.query, setting)
 
     async def optimize(self, caller: Caller, asked: OptimizeAsk) -> OptimizedPrompt:
         """What the prompt leaves open, filled in. Reads it some twenty times: not on the loop."""

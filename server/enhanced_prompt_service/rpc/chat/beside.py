@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ...domain.errors import Conflict, Exhausted, Reason, ServiceError
 
@@ -16,11 +17,13 @@ Reject = Callable[[str, ServiceError], Awaitable[None]]
 
 
 class _Job:
+    """`dropped` says that its client does not want it any more; `task` is its own once it runs."""
+
     __slots__ = ("dropped", "task")
 
     def __init__(self) -> None:
         self.dropped = False
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[Any] | None = None
 
 
 class Beside:
@@ -41,14 +44,15 @@ class Beside:
             raise Exhausted(f"{self._most} run beside the turns already", reason=Reason.QUEUE_FULL)
         job = self._jobs[message_id] = _Job()
         self._idle.clear()
-        job.task = tasks.create_task(self._run(message_id, job, work))
+        tasks.create_task(self._run(message_id, job, work))
 
     def stop(self, message_id: str) -> None:
         """Stop one, if it runs: its client is told that it was cancelled."""
         job = self._jobs.get(message_id)
-        if job is not None and job.task is not None and not job.dropped:
+        if job is not None and not job.dropped:
             job.dropped = True
-            job.task.cancel()
+            if job.task is not None:  # otherwise it sees it when it begins
+                job.task.cancel()
 
     def stop_all(self) -> None:
         """Stop all that runs."""
@@ -60,14 +64,17 @@ class Beside:
         await self._idle.wait()
 
     async def _run(self, message_id: str, job: _Job, work: Work) -> None:
+        task = job.task = asyncio.current_task()
+        assert task is not None
         try:
             if not job.dropped:
                 await work()
+            else:
+                await self._reject(message_id, cancelled())
         except ServiceError as error:
+            job.dropped = True  # it is over: nothing is left to stop
             await self._reject(message_id, error)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            assert task is not None
             if not job.dropped or task.uncancel() > 0:  # the chat itself ends
                 raise
             await self._reject(message_id, cancelled())

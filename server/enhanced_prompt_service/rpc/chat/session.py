@@ -344,6 +344,7 @@ class Chat:
             return
         first = True
         while True:
+            cut: Unavailable | None = None
             with attached:
                 if first:
                     first = False
@@ -359,12 +360,13 @@ class Chat:
                         if taken.kind is FrameKind.COMPLETED:
                             await self._offer(taken)
                         if taken.closing:
-                            break
-                    return
+                            return
                 except Unavailable as error:  # it runs elsewhere, and the way to it is lost
                     cut = error
                 finally:
                     self._place = None
+            if cut is None:
+                return
             found = await self._attach_again(attached, cursor.last_sequence, cut)
             if found is None:
                 await self._reject(prompt.message_id, cut)

@@ -6,6 +6,7 @@ descriptor. What it needs is given to its constructor as protocols of the domain
 
 from .events import EventService
 from .history import HistoryService
+from .insights import InsightService
 from .metrics import MetricsService
 from .prompt import PromptService
 from .sites import SiteService
@@ -14,6 +15,7 @@ from .templates import TemplateService
 __all__ = [
     "EventService",
     "HistoryService",
+    "InsightService",
     "MetricsService",
     "PromptService",
     "SiteService",

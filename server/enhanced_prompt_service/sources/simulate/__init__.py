@@ -13,13 +13,16 @@ the same ids, whatever window is asked for.
 """
 
 from .generator import SimulatedSite
-from .incidents import Incident, IncidentKind
+from .incidents import SHIPPED, Incident, IncidentKind, IncidentPlan, plan_week
 from .live import LiveBatch, live
 
 __all__ = [
+    "SHIPPED",
     "Incident",
     "IncidentKind",
+    "IncidentPlan",
     "LiveBatch",
     "SimulatedSite",
     "live",
+    "plan_week",
 ]

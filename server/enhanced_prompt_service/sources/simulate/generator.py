@@ -16,7 +16,7 @@ from ...domain.events import Coverage, CoverageState, Event
 from ...domain.times import Interval, wall_intervals
 from .building import POSTS, SITE_ID, Flow, Post, catalogue_entry
 from .downtime import segments
-from .incidents import Incident, IncidentKind
+from .incidents import Incident, IncidentKind, IncidentPlan, plan_week, week_of
 from .rhythm import choose, derived, negative_binomial
 from .wording import describe
 
@@ -25,6 +25,7 @@ VERSION = 1  # of what a seed means: raised when the same seed makes other event
 DEFAULT_TIME_ZONE = "Europe/London"
 LONGEST_EVENT = timedelta(minutes=45)
 _KEPT_DAYS = 3
+_KEPT_WEEKS = 12
 
 # Median and spread (of the logarithm) of durations in seconds, by type.
 _DURATIONS = {
@@ -67,6 +68,7 @@ class SimulatedSite:
 
     `phi` is the dispersion of hourly counts: their variance is μ + phi·μ². Events and coverage of
     a local hour depend on seed, time zone, phi and the incidents of that hour, on nothing else.
+    `incidents` are given one by one, or drawn for every week from `plan`, or both.
     Raises ZoneInfoNotFoundError for an unknown time zone, ValueError for an incident at a camera
     that the site does not have, or two of one kind that begin together at one.
     """
@@ -78,6 +80,7 @@ class SimulatedSite:
         *,
         phi: float = 0.15,
         incidents: Sequence[Incident] = (),
+        plan: IncidentPlan | None = None,
     ) -> None:
         self.seed = seed
         self.time_zone = time_zone
@@ -92,6 +95,8 @@ class SimulatedSite:
             if incident.camera_id not in known:
                 raise ValueError(f"the simulated site has no camera {incident.camera_id!r}")
         self._incidents = tuple(sorted(incidents, key=lambda one: one.interval))
+        self._plan = plan
+        self._weeks: OrderedDict[int, list[Incident]] = OrderedDict()
         self._days: OrderedDict[date, list[Event]] = OrderedDict()
 
     def site(self) -> Site:
@@ -100,13 +105,27 @@ class SimulatedSite:
 
     @property
     def truth(self) -> tuple[Incident, ...]:
-        """What goes wrong on purpose, by start."""
+        """What goes wrong on purpose as it was given, by start; see `truth_of` for a plan's."""
         return self._incidents
+
+    def truth_of(self, window: Interval) -> list[Incident]:
+        """What goes wrong on purpose in a window, by start, whether given or drawn from the plan.
+
+        An incident while its camera does not record changes nothing, and is listed all the same.
+        """
+        found = [one for one in self._incidents if one.interval.intersect(window)]
+        if self._plan is not None:
+            last = week_of(window.end, self.zone)
+            for week in range(week_of(window.start, self.zone), last + 1):
+                found += (one for one in self._planned(week) if one.interval.intersect(window))
+        return sorted(found, key=lambda one: (one.interval, one.camera_id))
 
     @property
     def fingerprint(self) -> str:
         """Text that differs where events differ."""
-        return f"simulation:{VERSION}:{self.seed}:{self.time_zone}:{self.phi}:{self._incidents}"
+        plan = "" if self._plan is None else f":{self._plan}"
+        given = f"{self.seed}:{self.time_zone}:{self.phi}:{self._incidents}{plan}"
+        return f"simulation:{VERSION}:{given}"
 
     def expected(self, camera_id: str, at: datetime) -> float:
         """Mean events an hour at a camera at an instant, incidents and gaps aside."""
@@ -157,12 +176,9 @@ class SimulatedSite:
             return []
         whole = Interval(slots[0].pieces[0].start, slots[-1].pieces[-1].end)
         events: list[Event] = []
+        truth = self.truth_of(whole)
         for post in POSTS:
-            incidents = [
-                one
-                for one in self._incidents
-                if one.camera_id == post.camera_id and one.interval.intersect(whole)
-            ]
+            incidents = [one for one in truth if one.camera_id == post.camera_id]
             # An event may go on after midnight, so what was recorded must be known until then.
             reach = Interval(whole.start, whole.end + LONGEST_EVENT)
             seen = [
@@ -264,10 +280,25 @@ class SimulatedSite:
     def _segments(self, post: Post, window: Interval) -> list[tuple[Interval, CoverageState]]:
         missing = [
             one.interval
-            for one in self._incidents
+            for one in self.truth_of(window)
             if one.kind is IncidentKind.MISSING_COVERAGE and one.camera_id == post.camera_id
         ]
         return segments(self.seed, post, window, self.zone, missing)
+
+    def _planned(self, week: int) -> list[Incident]:
+        assert self._plan is not None
+        found = self._weeks.get(week)
+        if found is None:
+            cameras = [post.camera_id for post in POSTS]
+            found = plan_week(self._plan, self.seed, week, self.zone, cameras, self._slot_mean)
+            self._weeks[week] = found
+            while len(self._weeks) > _KEPT_WEEKS:
+                self._weeks.popitem(last=False)
+        return found
+
+    def _slot_mean(self, camera_id: str, at: datetime) -> float:
+        assert self._plan is not None
+        return self.expected(camera_id, at) * self._plan.slot_minutes / 60
 
 
 def _normal(first: float, second: float) -> float:

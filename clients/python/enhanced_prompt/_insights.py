@@ -1,0 +1,225 @@
+"""Insights: requests from keyword arguments, and a subscription that goes on by itself for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypedDict
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc import StatusCode
+
+from ._options import Retry
+from ._requests import time_range
+from .errors import EnhancedPromptError
+from .v1.insight_service_pb2 import (
+    AcknowledgeInsightsRequest,
+    InsightChanges,
+    ListInsightsRequest,
+    MuteInsightsRequest,
+    SubscribeInsightsRequest,
+    SubscribeInsightsResponse,
+)
+from .v1.insights_pb2 import (
+    Insight,
+    InsightChange,
+    InsightFilter,
+    InsightStatus,
+    InsightType,
+    InsightVerdict,
+    Severity,
+)
+
+InsightTypeName = Literal["activity_spike", "camera_performance", "security_anomaly", "prediction"]
+SeverityName = Literal["low", "medium", "high", "critical"]
+StatusName = Literal["open", "acknowledged", "resolved"]
+VerdictName = Literal["useful", "false_alarm"]
+ChangeName = Literal["created", "grew", "acknowledged", "muted", "resolved"]
+
+# What a connection that broke looks like, when no server said why.
+_BROKEN = frozenset(
+    {StatusCode.UNAVAILABLE, StatusCode.UNKNOWN, StatusCode.INTERNAL, StatusCode.CANCELLED}
+)
+_HIGHEST_POWER = 30
+
+
+class InsightSelection(TypedDict, total=False):
+    """Which insights are meant; what is not given narrows nothing."""
+
+    types: Sequence[InsightTypeName]
+    """Only these kinds."""
+
+    min_severity: SeverityName
+    """Nothing milder."""
+
+    cameras: Sequence[str]
+    """One of these camera ids must be affected."""
+
+    sites: Sequence[str]
+    """One of these site ids must be affected."""
+
+    include_muted: bool
+    """Also those whose dedupe_key is muted."""
+
+
+@dataclass(frozen=True, slots=True)
+class InsightUpdate:
+    """One entry of the log of insights: the insight as it is since then.
+
+    `change` is "" where a newer server made a change that this version does not know.
+    `resume_token` is the place after it: kept in the same commit as what was done with the entry,
+    it gives each entry exactly once.
+    """
+
+    insight: Insight
+    change: ChangeName | Literal[""]
+    position: int
+    resume_token: str
+
+
+_CHANGES: dict[int, ChangeName] = {
+    InsightChange.INSIGHT_CHANGE_CREATED: "created",
+    InsightChange.INSIGHT_CHANGE_GREW: "grew",
+    InsightChange.INSIGHT_CHANGE_ACKNOWLEDGED: "acknowledged",
+    InsightChange.INSIGHT_CHANGE_MUTED: "muted",
+    InsightChange.INSIGHT_CHANGE_RESOLVED: "resolved",
+}
+
+
+class InsightFlow:
+    """Where a subscription stands, without any input or output.
+
+    `request` goes on behind the last message that was taken.
+    """
+
+    def __init__(self, request: SubscribeInsightsRequest, retry: Retry, reattach: Retry) -> None:
+        self.request = request
+        self._retry = retry
+        self._reattach = reattach
+        self._failed = 0
+        self._settled = request.resume_token
+        # Where nothing was ever heard, a server that is not there is the caller's to know of.
+        self._patient = bool(request.resume_token)
+
+    def take(self, message: SubscribeInsightsResponse) -> InsightUpdate | None:
+        """Note a message; the entry in it, if it holds one."""
+        self._failed = 0
+        self._patient = True
+        self.request.resume_token = message.resume_token
+        if not message.HasField("revision"):
+            return None
+        revision = message.revision
+        return InsightUpdate(
+            revision.insight,
+            _CHANGES.get(revision.change, ""),
+            revision.position,
+            message.resume_token,
+        )
+
+    def settle(self, resume_token: str) -> bool:
+        """Everything up to a token was dealt with; whether that is news."""
+        news, self._settled = resume_token != self._settled, resume_token
+        return news
+
+    def wait(self, error: EnhancedPromptError | None, draw: float) -> float:
+        """Seconds until the next attempt; `error` None where the server ended the stream well.
+
+        `draw` is uniform in 0..1. Raises the error where it says that another attempt is in vain.
+        """
+        self._failed += 1
+        retry_after = 0.0 if error is None else error.retry_after or 0.0
+        in_vain = error is not None and (bool(error.reason) or error.code not in _BROKEN)
+        if error is not None and in_vain and not error.retryable:
+            raise error
+        if error is not None and not self._patient:
+            wait = self._retry.wait(self._failed, error.retry_after, draw)
+            if wait is None:
+                raise error
+            return wait
+        power = min(self._failed - 1, _HIGHEST_POWER)
+        ceiling = min(self._reattach.longest, self._reattach.first * 2.0**power)
+        return max(draw * ceiling, retry_after)
+
+
+def insight_filter(chosen: InsightSelection) -> InsightFilter:
+    """The filter of a request."""
+    severity = chosen.get("min_severity", "unspecified")
+    return InsightFilter(
+        types=[InsightType.Value(f"INSIGHT_TYPE_{one.upper()}") for one in chosen.get("types", ())],
+        min_severity=Severity.Value(f"SEVERITY_{severity.upper()}"),
+        cameras=chosen.get("cameras", ()),
+        sites=chosen.get("sites", ()),
+        include_muted=chosen.get("include_muted", False),
+    )
+
+
+def subscribe_request(
+    chosen: InsightSelection,
+    *,
+    resume_token: str,
+    since: datetime | None,
+    subscription_id: str,
+    first_only: bool,
+) -> SubscribeInsightsRequest:
+    """Where to begin and what to stream. Raises ValueError for more than one beginning."""
+    if sum([bool(resume_token), since is not None, bool(subscription_id)]) > 1:
+        raise ValueError("begin at resume_token, since or subscription_id: one of them")
+    request = SubscribeInsightsRequest(
+        filter=insight_filter(chosen),
+        changes=InsightChanges.INSIGHT_CHANGES_FIRST
+        if first_only
+        else InsightChanges.INSIGHT_CHANGES_ALL,
+    )
+    if resume_token:
+        request.resume_token = resume_token
+    elif since is not None:
+        request.start_time.CopyFrom(_instant(since))
+    elif subscription_id:
+        request.subscription_id = subscription_id
+    return request
+
+
+def list_insights_request(
+    chosen: InsightSelection,
+    *,
+    status: StatusName | None,
+    since: datetime | None,
+    until: datetime | None,
+    page_size: int,
+) -> ListInsightsRequest:
+    """A page of insights whose window overlaps a range."""
+    return ListInsightsRequest(
+        filter=insight_filter(chosen),
+        status=InsightStatus.Value(f"INSIGHT_STATUS_{(status or 'unspecified').upper()}"),
+        window_range=time_range(since, until),
+        page_size=page_size,
+    )
+
+
+def acknowledge_request(
+    insight_ids: Iterable[str], verdict: VerdictName | None, note: str
+) -> AcknowledgeInsightsRequest:
+    """An operator's note."""
+    return AcknowledgeInsightsRequest(
+        insight_ids=insight_ids,
+        verdict=InsightVerdict.Value(f"INSIGHT_VERDICT_{(verdict or 'unspecified').upper()}"),
+        note=note,
+    )
+
+
+def mute_request(dedupe_key: str, duration: timedelta | None, note: str) -> MuteInsightsRequest:
+    """Silence a key; no duration lifts the mute."""
+    request = MuteInsightsRequest(dedupe_key=dedupe_key, note=note)
+    if duration is not None:
+        span = Duration()
+        span.FromTimedelta(duration)
+        request.duration.CopyFrom(span)
+    return request
+
+
+def _instant(at: datetime) -> Timestamp:
+    found = time_range(at, None)
+    assert found is not None
+    return found.start_time

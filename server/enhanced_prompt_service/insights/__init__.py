@@ -1,0 +1,1 @@
+"""Insights: detectors, the loop that runs them, and the feed of what they found."""
