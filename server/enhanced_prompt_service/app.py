@@ -44,8 +44,10 @@ from .domain.dependencies import Dependencies
 from .domain.errors import Reason, Unavailable
 from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
+from .domain.insights import InsightFilter, InsightPage
 from .domain.limits import LimitRules, Share
 from .domain.retention import Keeper, Removed, Retention
+from .domain.times import Interval
 from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
 from .health import ServiceHealth
@@ -85,6 +87,7 @@ from .turns import (
 from .workers.place import Place
 
 if TYPE_CHECKING:
+    from .agent.grounded.noticed import Noticed
     from .insights.loop import Loop
     from .insights.replay import Replayed
     from .metrics import Reading, Recorder
@@ -126,6 +129,16 @@ class App:
     metrics_port: int | None = None
 
 
+def _noticed(stores: Stores) -> Noticed:
+    """What answers rest on where they are about what is out of the ordinary."""
+    now = RealClock().now
+
+    async def find(caller: Caller, chosen: InsightFilter, window: Interval) -> InsightPage:
+        return await stores.insights.page(caller, chosen, now=now(), window=window)
+
+    return find
+
+
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     """The embedded engine behind its graph: no key, no network."""
     # LangGraph takes half a second to import: only where an agent is really wanted.
@@ -133,7 +146,7 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     from .agent.grounded import GroundedEngine
     from .agent.prompts import SuggestingAgent
 
-    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
     return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
 
 
@@ -145,7 +158,7 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     from .agent.modelled import ModelAgent, ModelBudget
     from .agent.prompts import SuggestingAgent
 
-    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
     agent = ModelAgent(
         engine,
         chain,
@@ -241,13 +254,13 @@ async def create_app(
             lambda: _providers(chain, turns),
             real_clock.now,
         )
+        insights = _insights(settings, stores, bus, await _secret(settings, database), real_clock)
         identities = _identities(settings, stores, real_clock)
         limits = await stack.enter_async_context(_limits(settings, turns))
         trail = None
         if identities is not None:
             trail = AuditTrail(stores.audit, structlog.get_logger("eps.audit"))
             await stack.enter_async_context(trail.writing())
-        insights = _insights(settings, stores, bus, await _secret(settings, database), real_clock)
         server = _server(
             settings,
             place,
@@ -262,10 +275,10 @@ async def create_app(
             recorder,
             toolbox,
             templates,
+            insights,
             identities,
             limits,
             trail,
-            insights,
         )
         if identities is not None:
             await stack.enter_async_context(identities.watching(server.live))
@@ -429,7 +442,9 @@ def _prompt_tools(
 
     engine = getattr(agent, "engine", None)
     if not isinstance(engine, GroundedEngine):
-        engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+        engine = GroundedEngine(
+            stores.events, stores.catalogue, settings.time_zone, _noticed(stores)
+        )
     templates = Templates(
         stores.templates,
         stores.catalogue,
@@ -690,10 +705,10 @@ def _server(
     recorder: Recorder | None,
     toolbox: Toolbox,
     templates: Templates,
+    insights: InsightService,
     identities: Identities | None,
     limits: LimitsInterceptor | None,
     trail: AuditTrail | None,
-    insights: InsightService,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -800,6 +815,14 @@ def _endpoint(
         endpoint.stop()
 
 
+def _leaving(settings: Settings) -> LeavingOptions:
+    return LeavingOptions(
+        age_s=settings.stream_age_s,
+        time_left_s=settings.stream_leave_s,
+        drain_s=settings.drain_s,
+    )
+
+
 def _identities(settings: Settings, stores: Stores, real_clock: Clock) -> Identities | None:
     """Who calls; None where nobody is asked."""
     if not settings.identity_configured:
@@ -879,14 +902,6 @@ async def administering(settings: Settings) -> AsyncGenerator[Stores]:
         yield await open_stores(database, default_zone=settings.time_zone)
     finally:
         await database.close()
-
-
-def _leaving(settings: Settings) -> LeavingOptions:
-    return LeavingOptions(
-        age_s=settings.stream_age_s,
-        time_left_s=settings.stream_leave_s,
-        drain_s=settings.drain_s,
-    )
 
 
 async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:

@@ -234,6 +234,13 @@ class Settings(BaseSettings):
         30.0, ge=0, le=600, description="How long running turns may go on after SIGTERM."
     )
 
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr) -> SecretStr:
+        if 0 < len(key.get_secret_value().encode()) < 32:
+            raise ValueError("needs at least 32 characters")
+        return key
+
     jwt_jwks: str = Field(
         "",
         description="Identity: keys that sign bearer tokens (RS256, ES256, EdDSA), a JWKS file or "
@@ -337,13 +344,6 @@ class Settings(BaseSettings):
             or self.tls_client_ca is not None
             or self.anonymous_tenant
         )
-
-    @field_validator("secret_key")
-    @classmethod
-    def _long_enough(cls, key: SecretStr) -> SecretStr:
-        if 0 < len(key.get_secret_value().encode()) < 32:
-            raise ValueError("needs at least 32 characters")
-        return key
 
     @model_validator(mode="after")
     def _workers_share(self) -> Self:

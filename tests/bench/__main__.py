@@ -34,6 +34,7 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    detecting,
     ingest,
     providers,
     questions,
@@ -61,6 +62,7 @@ ROWS: dict[str, Measure] = {
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
     "security": security.measure,
+    "detecting": detecting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

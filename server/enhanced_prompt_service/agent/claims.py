@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from enhanced_prompt_service.domain.answers import Citation, Evidence, Fact
+from enhanced_prompt_service.domain.events import GroupBy
 from enhanced_prompt_service.domain.times import Interval
 
 from .tools import Looked
@@ -46,6 +47,7 @@ _SPELLED = """two three four five six seven eight nine ten eleven twelve thirtee
 sixteen seventeen eighteen nineteen twenty"""
 _WORDS = {word: number for number, word in enumerate(_SPELLED.split(), 2)}
 _CITED = re.compile(r"\[(?P<refs>[^\[\]\n]{1,200})\](?!\()")
+_REFERENCE = re.compile(r"(?=\S*\d)\S+")
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _DATED = re.compile(
     rf"\b(?:(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<m1>{_MONTH})\b\.?|"
@@ -54,13 +56,20 @@ _DATED = re.compile(
 )
 _CLOCK = re.compile(
     r"(?<![\d:.])(?P<h>\d{1,2})(?::(?P<m>\d{2})(?::(?P<s>\d{2}))?)?\s*(?P<half>[ap])\.?m\b\.?|"
-    r"(?<![\d:.])(?P<h2>\d{1,2}):(?P<m2>\d{2})(?::(?P<s2>\d{2}))?(?![\d:])",
+    r"(?<![\d:.])(?P<h2>\d{1,2}):(?P<m2>\d{2})(?::(?P<s2>\d{2}))?(?!:?\d)",
     re.IGNORECASE,
 )
+_LENGTH = re.compile(
+    r"(?<![\w.,])(?=\d)(?:(?P<h>\d+)\s*(?:h|hrs?|hours?)\b(?:,|\s+and)?\s*)?"
+    r"(?:(?P<m>\d+)\s*(?:min|mins|minutes?)\b\.?(?:,|\s+and)?\s*)?"
+    r"(?:(?P<s>\d+)\s*(?:s|secs?|seconds?)\b\.?)?",
+    re.IGNORECASE,
+)
+_ENDS = " .,"
 _ITEM = re.compile(r"(?m)^\s*(?:#+\s*)?\d{1,3}[.)](?=\s)")
 _NUMBER = re.compile(r"(?<![\w.,])(?<![\w]-)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w])(?!-\w)")
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
-_HOUR_KEY = re.compile(r"^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}))?$")
+_HOURLY = frozenset({GroupBy.LOCAL_HOUR, GroupBy.HOUR_OF_DAY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ def check(
     repeated = _numbers_of(said_before)
     text = _times(text, known, " ".join(said_before), wrong)
     facts = _facts(looked)
+    text = _lengths(text, known, facts, wrong)
     told: dict[int, str] = {}
     for number, shown, decimals, share in _numbers(text):
         at = _fact(number, decimals, share, facts)
@@ -119,7 +129,7 @@ def _citations(
     kept = list(response)
     for match in _CITED.finditer(response):
         refs = [one.strip().lstrip("#") for one in match.group("refs").split(",")]
-        if any(" " in one or not one for one in refs):
+        if not all(one in ids or _REFERENCE.fullmatch(one) for one in refs):
             continue  # words in brackets, and no reference
         start = _sentence_start(response, match.start())
         for ref in refs:
@@ -175,43 +185,43 @@ class _Known:
         today = now.astimezone(zone).date()
         self._days = [(today, today)]
         self._sizes = {len(evidence)}
+        self.lengths: list[float] = []  # seconds that pieces of evidence took
         self._confidences = [one.confidence for one in evidence]
         self._values = [float(one.participants) for one in evidence]
         for one in evidence:
             self._moment(one.timestamp, zone)
             if one.end_time is not None:
                 self._moment(one.end_time, zone)
-                self._values.append((one.end_time - one.timestamp).total_seconds())
+                self.lengths.append((one.end_time - one.timestamp).total_seconds())
         self._moment(now, zone)
         for one in looked:
             own = ZoneInfo(one.query.zone)
+            for part in one.query.mask.ranges if one.query.mask is not None else ():
+                for minute in (part.start_minute, part.end_minute % 1440):
+                    self._moments.add((minute // 60, minute % 60, 0))
             for window in (*one.query.windows, *_spans(one)):
                 self._moment(window.start, own)
                 self._moment(window.end, own)
                 last = (window.end - timedelta(microseconds=1)).astimezone(own).date()
                 self._days.append((window.start.astimezone(own).date(), last))
+            for state in one.findings.states.values():
+                self._moment(state.start_time, own)
+                self._moment(state.end_time, own)
+            for recorded in one.findings.known.values():
+                self._moment(recorded.start, own)
+                self._moment(recorded.end, own)
+            if one.query.group_by in _HOURLY:
+                self._moments |= {(hour, 0, 0) for hour in range(24)}
             for edge in (one.findings.first, one.findings.last, one.findings.longest):
                 if edge is not None:
                     self._moment(edge.timestamp, own)
             self._sizes |= {len(rows) for rows in one.findings.groups.values()}
             self._sizes |= {len(one.findings.asked_cameras), len(one.answer.evidence)}
-            for rows in one.findings.groups.values():
-                for row in rows:
-                    self._group(row.keys)
 
     def _moment(self, at: datetime, zone: ZoneInfo) -> None:
         local = at.astimezone(zone)
         self._moments.add((local.hour, local.minute, local.second))
         self._days.append((local.date(), local.date()))
-
-    def _group(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            found = _HOUR_KEY.match(key)
-            if found is not None and found.group(4) is not None:
-                hour = int(found.group(4))
-                self._moments |= {(hour, 0, 0), ((hour + 1) % 24, 0, 0)}
-            elif key.isdecimal() and int(key) < 24:
-                self._moments |= {(int(key), 0, 0), ((int(key) + 1) % 24, 0, 0)}
 
     def clock(self, hour: int, minute: int, second: int | None) -> bool:
         """Whether something was at this time of day."""
@@ -244,12 +254,17 @@ class _Known:
             scale = 100 if share else 1
             if any(_same(number, decimals, one * scale) for one in self._confidences):
                 return True
-        return any(_same(number, decimals, one) for one in self._values)
+        return any(_same(number, decimals, one) for one in (*self._values, *self.lengths))
 
 
 def _spans(one: Looked) -> list[Interval]:
     report = one.findings.coverage
-    return [*one.findings.elsewhere, *(report.recorded if report is not None else ())]
+    other = one.query.other
+    return [
+        *((other,) if other is not None else ()),
+        *one.findings.elsewhere,
+        *(report.recorded if report is not None else ()),
+    ]
 
 
 def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
@@ -258,7 +273,7 @@ def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
     def iso(found: re.Match[str]) -> str:
         year, month, day = (int(one) for one in found.groups())
         if not known.day(day, month, year) and found.group() not in before:
-            wrong.append(f"date {found.group()}")
+            wrong.append(f"date {found.group().strip(_ENDS)}")
         return " " * len(found.group())
 
     def dated(found: re.Match[str]) -> str:
@@ -266,7 +281,7 @@ def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
         day = int(found.group("d1") or found.group("d2"))
         year = int(found.group("y")) if found.group("y") else None
         if not known.day(day, month, year) and found.group().casefold() not in before.casefold():
-            wrong.append(f"date {found.group()}")
+            wrong.append(f"date {found.group().strip(_ENDS)}")
         return " " * len(found.group())
 
     def clock(found: re.Match[str]) -> str:
@@ -278,7 +293,7 @@ def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
             hour = hour % 12 + (12 if half == "p" else 0)
         known_then = known.clock(hour, minute, None if second is None else int(second))
         if not known_then and found.group().casefold() not in before.casefold():
-            wrong.append(f"time {found.group().strip()}")
+            wrong.append(f"time {found.group().strip(_ENDS)}")
         return " " * len(found.group())
 
     text = _ISO.sub(iso, text)
@@ -287,6 +302,25 @@ def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
 
 
 # ---- numbers ------------------------------------------------------------------------------------
+
+
+def _lengths(text: str, known: _Known, facts: Sequence[Fact], wrong: list[str]) -> str:
+    """The text without lengths of several units ("1 min 24 s"); those of nothing are wrong."""
+
+    def length(found: re.Match[str]) -> str:
+        parts = [found.group(one) for one in "hms"]
+        if sum(one is not None for one in parts) < 2:
+            return found.group()
+        hours, minutes, seconds = (int(one or 0) for one in parts)
+        # Without seconds it is rounded to the minute.
+        slack = 0.5 if parts[2] is not None else 30.0
+        total = hours * 3600 + minutes * 60 + seconds
+        told = [one.value for one in facts if one.unit == "seconds"]
+        if not any(abs(total - one) <= slack for one in (*told, *known.lengths)):
+            wrong.append(f"length {found.group().strip(_ENDS)}")
+        return " " * len(found.group())
+
+    return _LENGTH.sub(length, text)
 
 
 def _numbers(text: str) -> Iterator[tuple[float, str, int, bool]]:
@@ -340,7 +374,7 @@ def _fact(number: float, decimals: int, share: bool, facts: Sequence[Fact]) -> i
             case "share":
                 continue
             case _:
-                values = (fact.value,)
+                values = (abs(fact.value),)  # "3 fewer"
         if any(_same(number, decimals, value) for value in values):
             return at
     return None

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 MOST_CALLS = 8  # tools that one reply may call
 MOST_FACTS = 200
+THOUGHT = 80  # characters of reasoning that are shown at a time, where no line ends before
 UNSUPPORTED = 0.5  # what unsupported claims leave of an answer's confidence
 UNGROUNDED = 0.5  # confidence of an answer for which nothing was looked up
 
@@ -91,22 +92,34 @@ class ModelState(TypedDict, total=False):
 
 
 class _Sink:
-    """Shows what a model says; texts of several steps stand apart."""
+    """Shows what a model says; texts of several steps stand apart, reasoning comes in lines."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
         self._apart = bool(turn.writer.said)
+        self._thought = ""
 
     def text(self, delta: str) -> None:
+        if self._thought:
+            self.flush()
         if self._apart:
             self._apart = False
             delta = f"\n\n{delta}"
         self._turn.writer.text(delta)
 
     def thinking(self, text: str) -> None:
-        self._turn.writer.thinking(text)
+        # A frame for each token of it would fill the log: text deltas are joined there, these not.
+        self._thought += text
+        if len(self._thought) >= THOUGHT or "\n" in text:
+            self.flush()
+
+    def flush(self) -> None:
+        """Show the rest of what was thought."""
+        thought, self._thought = self._thought, ""
+        self._turn.writer.thinking(thought)
 
     def withdraw(self, failed_model: str, next_model: str) -> None:
+        self.flush()
         self._apart = False
         self._turn.writer.withdraw(failed_model, next_model)
 
@@ -217,6 +230,8 @@ class ModelAgent:
             if not nobody.grounded:
                 raise
             return {"trail": trail}
+        finally:
+            sink.flush()
         if final and reply.tool_calls:
             trail.run.give_up(
                 LinkFailure(FailureKind.TOO_LONG, "it came to no answer within its budget"), sink

@@ -586,11 +586,11 @@ class Stores:
     retention: RetentionStore
     templates: TemplateStore
     usage: UsageStore
-    keys: KeyStore
-    audit: AuditLog
     insights: InsightStore
     fences: FenceStore
     detection: DetectionStore
+    keys: KeyStore
+    audit: AuditLog
 
 
 async def open_stores(
@@ -612,11 +612,11 @@ async def open_stores(
         SqlRetentionStore(database, default_zone),
         SqlTemplateStore(database),
         SqlUsageStore(database),
-        SqlKeyStore(database),
-        SqlAuditLog(database),
         SqlInsightStore(database, on_change=on_insights),
         SqlFenceStore(database),
         SqlDetectionStore(database),
+        SqlKeyStore(database),
+        SqlAuditLog(database),
     )
 
 

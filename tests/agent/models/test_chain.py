@@ -291,6 +291,22 @@ async def test_a_stream_ends_with_the_whole_text(
     assert len(last.usage.calls) == 2
 
 
+async def test_wishes_of_one_call_reach_the_provider_and_no_other_call(
+    provider: OpenAIServer, make_chain: MakeChain
+) -> None:
+    provider.script("a", GOOD)
+    chain = make_chain("a")
+    wishes = {"temperature": 0.25, "output_tokens": 33}
+    async with aclosing(stream(chain, [("user", "Write.")], **wishes)) as events:
+        assert [one async for one in events]
+    await chain.begin().respond(ASKED, Watched())
+    first, second = provider.requests
+    assert first["temperature"] == 0.25
+    assert 33 in (first.get("max_tokens"), first.get("max_completion_tokens"))
+    assert "temperature" not in second
+    assert 33 not in (second.get("max_tokens"), second.get("max_completion_tokens"))
+
+
 async def test_after_failures_in_a_row_a_link_is_not_asked_until_it_was_tried_again(
     provider: OpenAIServer, make_chain: MakeChain
 ) -> None:

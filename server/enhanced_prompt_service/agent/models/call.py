@@ -7,7 +7,7 @@ when it fires. (A time-out object for each token would cost more than the token.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -111,22 +111,25 @@ async def call(
     built: BuiltModel,
     messages: Sequence[BaseMessage],
     tools: Sequence[Any],
+    wishes: Mapping[str, Any],
     collected: Collector,
     sink: Sink,
     seen: Callable[[], None],
 ) -> Reply:
     """Ask once, to the end of the stream; what came is in `collected` however it ends. `seen` is
-    called for each piece that counts as a token.
+    called for each piece that counts as a token. `wishes` are parameters of this one call
+    (`temperature`, `max_tokens`); they are for providers of OpenAI's protocol only, as others
+    name theirs differently.
 
     Raises LinkFailure. Cancelling it closes the connection to the provider.
     """
     model: Any = built.model
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = dict(wishes) if built.strict_end else {}
     try:
         if tools:
             # The binding is unwrapped: its own layer of generators would cost on each token.
             binding: Any = model.bind_tools(list(tools))
-            model, arguments = binding.bound, dict(binding.kwargs)
+            model, arguments = binding.bound, {**arguments, **binding.kwargs}
         async with aclosing(model.astream(list(messages), **arguments)) as stream:
             async for chunk in stream:
                 collected.take(chunk, sink)

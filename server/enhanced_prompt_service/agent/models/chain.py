@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -188,10 +188,15 @@ class ChainRun:
         return bool(self._left) and not self._left[0].link.grounded
 
     async def respond(
-        self, messages: Sequence[BaseMessage], sink: Sink, *, tools: Sequence[Any] = ()
+        self,
+        messages: Sequence[BaseMessage],
+        sink: Sink,
+        *,
+        tools: Sequence[Any] = (),
+        wishes: Mapping[str, Any] | None = None,
     ) -> Reply:
         """One reply, of the first link that gives one. `tools` are LangChain's (pydantic models or
-        tool definitions).
+        tool definitions), `wishes` parameters of this reply alone (`temperature`, `max_tokens`).
 
         Raises NoModelLeft: all failed, or the embedded engine is next.
         """
@@ -199,7 +204,7 @@ class ChainRun:
             station = self._left[0]
             started = self._chain.monotonic()
             try:
-                return await self._ask(station, messages, sink, tools)
+                return await self._ask(station, messages, sink, tools, wishes or {})
             except LinkFailure as failure:
                 self._pass(station, failure, started, sink)
                 messages = [portable(one) for one in messages]
@@ -232,6 +237,7 @@ class ChainRun:
         messages: Sequence[BaseMessage],
         sink: Sink,
         tools: Sequence[Any],
+        wishes: Mapping[str, Any],
     ) -> Reply:
         chain, circuit = self._chain, station.circuit
         assert circuit is not None
@@ -246,7 +252,14 @@ class ChainRun:
             async with Deadline(limits, loop.time()) as deadline:
                 probing = await circuit.enter()
                 reply = await call(
-                    station.link, built, messages, tools, collected, sink, deadline.token
+                    station.link,
+                    built,
+                    messages,
+                    tools,
+                    wishes,
+                    collected,
+                    sink,
+                    deadline.token,
                 )
             answered = True
         except LinkFailure as error:

@@ -172,17 +172,21 @@ async def stream(
     *,
     model: str = "",
     calls: list[ModelUsage] | None = None,
+    temperature: float | None = None,
+    output_tokens: int | None = None,
 ) -> AsyncGenerator[ChainEvent]:
     """A text as it is written; the last event is Finished. Pieces that arrive while the reader is
     busy come as one. Close it (`aclosing`) to stop the model; what it used until then is in
-    `calls`.
+    `calls`. `temperature` and `output_tokens` are wishes that links of OpenAI's protocol keep to.
 
     Raises NoModelLeft, and InvalidArgument for a model that is not configured.
     """
     run = chain.begin(model, calls=calls)
     first = len(run.calls)
     pipe = _Pipe()
-    task = asyncio.create_task(_respond(run, _converted(messages), pipe))
+    wishes = {"temperature": temperature, "max_tokens": output_tokens}
+    wishes = {name: value for name, value in wishes.items() if value is not None}
+    task = asyncio.create_task(_respond(run, _converted(messages), wishes, pipe))
     try:
         while True:
             for event in await pipe.take():
@@ -197,9 +201,11 @@ async def stream(
         await asyncio.wait({task})
 
 
-async def _respond(run: ChainRun, messages: list[BaseMessage], pipe: _Pipe) -> Reply:
+async def _respond(
+    run: ChainRun, messages: list[BaseMessage], wishes: dict[str, Any], pipe: _Pipe
+) -> Reply:
     try:
-        return await run.respond(messages, pipe)
+        return await run.respond(messages, pipe, wishes=wishes)
     finally:
         pipe.close()
 

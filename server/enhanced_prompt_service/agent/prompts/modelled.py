@@ -252,7 +252,14 @@ class ModelPrompts:
     ) -> AsyncGenerator[GenerationPart]:
         messages = [("system", _GENERATE), ("user", asked.prompt)]
         said = ""
-        events = stream(self._chain, messages, model=asked.model, calls=calls)
+        events = stream(
+            self._chain,
+            messages,
+            model=asked.model,
+            calls=calls,
+            temperature=asked.temperature,
+            output_tokens=asked.max_output_tokens or None,
+        )
         async with aclosing(events):
             async for event in events:
                 match event:
