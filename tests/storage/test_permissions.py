@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,16 @@ from enhanced_prompt_service.domain.events import (
     Selection,
 )
 from enhanced_prompt_service.domain.identity import Caller, Role
-from enhanced_prompt_service.domain.insights import InsightFilter, Verdict
+from enhanced_prompt_service.domain.insights import (
+    InsightDraft,
+    InsightFilter,
+    InsightPage,
+    Verdict,
+)
 from enhanced_prompt_service.domain.times import DailyRange, Interval, RecurringMask
 from enhanced_prompt_service.domain.turns import TurnRequest
 from enhanced_prompt_service.storage import Database, Stores, open_stores
+from enhanced_prompt_service.storage.insight_store import SqlInsightStore
 
 from .makers import ME, at, event, span
 from .test_insights import draft
@@ -109,10 +115,20 @@ async def everything(stores: Stores, caller: Caller) -> dict[str, object]:
                         page_token=page.next_page_token,
                     )
                 ).items
+    for chosen in (InsightFilter(), InsightFilter(cameras=frozenset({"V1"}))):
+        insights = await stores.insights.page(caller, chosen, now=at(500))
+        found[f"insights of {set(chosen.cameras)}"] = insights.items
+        log = (await stores.insights.after(caller, 0, 100)).revisions
+        within = chosen.within(caller)
+        found[f"log of {set(chosen.cameras)}"] = [
+            (one.insight, one.change) for one in log if within.passes(one)
+        ]
     return found
 
 
 QUESTIONS = (
+    "Anything out of the ordinary today?",
+    "Anything unusual at V1 today?",
     "How many trucks were there today?",
     "What happened at the safe?",
     "What did the Vault camera see?",
@@ -128,7 +144,11 @@ QUESTIONS = (
 
 async def answers(stores: Stores, caller: Caller) -> list[object]:
     """What the embedded engine says to a caller. It keeps an index: one engine asks for all."""
-    engine = GroundedEngine(stores.events, stores.catalogue, "UTC")
+
+    def noticed(who: Caller, chosen: InsightFilter, window: Interval) -> Awaitable[InsightPage]:
+        return stores.insights.page(who, chosen, now=at(500), window=window)
+
+    engine = GroundedEngine(stores.events, stores.catalogue, "UTC", noticed)
     await engine.answer(ME, TurnRequest(QUESTIONS[0]), (), at(300))
     return [await engine.answer(caller, TurnRequest(one), (), at(300)) for one in QUESTIONS]
 
@@ -169,7 +189,24 @@ _spans = st.lists(
     ),
     max_size=4,
 )
+_insights = st.lists(st.sets(_places, max_size=2), max_size=3)
 _numbers = itertools.count()
+
+
+def noticed_at(number: int, places: Collection[tuple[str, str]], prefix: str) -> InsightDraft:
+    """Something unusual at these cameras."""
+    return draft(
+        f"{prefix}{number}",
+        cameras=tuple(sorted({camera for _, camera in places})),
+        sites=tuple(sorted({site for site, _ in places})),
+        window=Interval(at(number), at(60)),
+    )
+
+
+def may_know(caller: Caller, what: InsightDraft) -> bool:
+    """The rule for insights, said once more."""
+    pairs = ((caller.cameras, what.cameras), (caller.sites, what.sites))
+    return all(allowed is None or (names and set(names) <= allowed) for allowed, names in pairs)
 
 
 def made(given: Sequence[tuple[tuple[str, str], dict[str, Any]]], prefix: str) -> list[Event]:
@@ -189,7 +226,14 @@ def made(given: Sequence[tuple[tuple[str, str], dict[str, Any]]], prefix: str) -
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(seen=_world, hidden=_world, seen_spans=_spans, hidden_spans=_spans)
+@given(
+    seen=_world,
+    hidden=_world,
+    seen_spans=_spans,
+    hidden_spans=_spans,
+    seen_insights=_insights,
+    hidden_insights=_insights,
+)
 def test_worlds_that_differ_only_in_what_is_hidden_look_the_same(
     tmp_path: Path,
     caller: Caller,
@@ -197,6 +241,8 @@ def test_worlds_that_differ_only_in_what_is_hidden_look_the_same(
     hidden: Any,
     seen_spans: Any,
     hidden_spans: Any,
+    seen_insights: Any,
+    hidden_insights: Any,
 ) -> None:
     """On SQLite: the conditions are the same on both databases, and so are these stores."""
 
@@ -208,12 +254,23 @@ def test_worlds_that_differ_only_in_what_is_hidden_look_the_same(
     spans = [one for one in seen_spans if may(one[0])]
     secret_spans = [one for one in hidden_spans if not may(one[0])]
 
+    known = [noticed_at(number, one, "e") for number, one in enumerate(seen_insights)]
+    known = [one for one in known if may_know(caller, one)]
+    unknown = [noticed_at(number, one, "h") for number, one in enumerate(hidden_insights)]
+    unknown = [one for one in unknown if not may_know(caller, one)]
+
     async def told(more: Sequence[Event], more_spans: Sequence[Any], *, all_sites: bool) -> object:
+        said: list[str] = []
         path = tmp_path / f"{next(_numbers)}.db"
         database = await Database.open(f"sqlite:///{path}")
         try:
             await database.migrate()
             stores = await open_stores(database)
+            insights = SqlInsightStore(database, new_id=lambda: f"insight {said[-1]}")
+            stores = replace(stores, insights=insights)
+            for one in (*(unknown if all_sites else ()), *known):
+                said.append(one.dedupe_key)
+                await insights.publish(ME, one, now=at(len(one.dedupe_key)))
             for site in SITES:
                 await declare(stores, caller, site, hidden=all_sites)
             await stores.events.ingest(ME, [*more, *common])
