@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -271,6 +272,25 @@ async def test_much_that_comes_too_late_is_counted_anew(stores: Stores) -> None:
     await running.until(END + 2 * HOUR)
     keys = {one.insight.content.dedupe_key for one in await log(stores)}
     assert "activity_spike:s:c1" in keys
+
+
+async def test_what_was_told_in_its_time_is_not_told_again_when_all_is_counted_anew(
+    stores: Stores,
+) -> None:
+    await put(stores, events(spiky(END - START)), recording(START, END + 3 * HOUR))
+    await put(stores, events(counts(3 * HOUR, END)))
+    running = Running(stores, START)
+    await running.until(END)
+    await running.until(END + 4 * HOUR)
+    before = await log(stores)
+    assert [one.change for one in before][-1] is Change.RESOLVED
+    earlier = counts(3 * DAY, START - 3 * DAY)
+    await put(stores, events(earlier), recording(START - 3 * DAY, START))
+    await running.until(END + 6 * HOUR)
+    new = (await log(stores))[len(before) :]
+    assert {one.insight.content.dedupe_key for one in new} <= {"offline:s:c1"}
+    position = json.loads((await stores.detection.load(ME))["", ""])
+    assert position["counted"] >= sum(count for _, count in earlier)
 
 
 async def test_tenants_do_not_see_each_other(stores: Stores) -> None:

@@ -20,7 +20,7 @@ from ..domain.errors import Conflict
 from ..domain.events import Order, Selection
 from ..domain.evidence import evidence_of
 from ..domain.fences import Fence, FenceLost, FenceStore
-from ..domain.identity import Caller
+from ..domain.identity import Caller, Role
 from ..domain.insights import InsightDraft, InsightStore
 from ..domain.stores import CatalogueStore, EventStore
 from .tenant import TenantWatch
@@ -108,7 +108,7 @@ class Loop:
             return False
         more = False
         for tenant in await self._parts.detection.tenants():
-            more |= await self._step(Caller(tenant=tenant, user=WORK), fence)
+            more |= await self._step(Caller(tenant, WORK, role=Role.SERVICE), fence)
         return more
 
     def _forget(self) -> None:
@@ -128,12 +128,15 @@ class Loop:
             return False
         anew = await watch.behind(now)
         if anew:
-            watch.begin_anew()
+            told = (await parts.insights.ends(caller)).newest > 0
+            watch.begin_anew(told=told)
         catalogue = await parts.catalogue.catalogue(caller)
         closed = await watch.advance(now, catalogue, options.most_slots)
         if closed is None:
             return False
         for slot, word in _newest(closed.words):
+            if watch.quiet_until is not None and slot <= watch.quiet_until:
+                continue
             await self._publish(caller, catalogue, slot, word, now, fence)
         states = await asyncio.to_thread(watch.dump)
         await parts.detection.save(caller, states, fence=fence, anew=anew)
