@@ -13,7 +13,7 @@ from typing import Any
 from ..domain.insights import InsightDraft, InsightType
 from .numbers import tail
 from .slots import CameraSlot, Grid, Place
-from .words import Named, Passed, Say, Word, severity_of, spell_window
+from .words import Named, Passed, Say, Word, severity_of, spell_events, spell_window
 
 KNOWN_DAYS = 14
 LEAST_EVENTS = 200
@@ -82,7 +82,7 @@ class Rarity:
                     severity=severity_of(-math.log10(max(chance, 1e-30)), (0, 8, 14, 1e9)),
                     title=f"{who.spoken}: {label or 'activity'}{where} at an unusual hour",
                     message=(
-                        f"{count} {label} events{where} were seen on {when}. In {self.days} days "
+                        f"{spell_events(count, label)} seen{where} on {when}. In {self.days} days "
                         f"there were {known} between {hour}:00 and {(hour + 1) % 24}:00. Somebody "
                         "may be where nobody usually is at that hour."
                     ),

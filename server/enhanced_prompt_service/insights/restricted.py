@@ -10,7 +10,7 @@ from typing import Any
 
 from ..domain.insights import InsightDraft, InsightType, Severity
 from .slots import CameraSlot, Grid, Place, Trespass
-from .words import Named, Passed, Say, Word, spell_window
+from .words import Named, Passed, Say, Word, spell_events, spell_window
 
 USUAL_NIGHTS, NIGHTS_KNOWN = 0.25, 7
 _QUIET_SLOTS = 8
@@ -82,7 +82,7 @@ def _trespass(
         severity=_severity_of(earlier, nights),
         title=f"{who.spoken}: {what} in {one.zone} while it is restricted",
         message=(
-            f"{spell[2]} events ({what}) were seen in {one.zone} on {when}, when nobody should be "
+            f"{spell_events(spell[2], what)} seen in {one.zone} on {when}, when nobody should be "
             f"there. {often}"
         ).strip(),
         window=window,

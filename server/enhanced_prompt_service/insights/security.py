@@ -9,7 +9,7 @@ import math
 
 from ..domain.insights import InsightDraft, InsightType, Severity
 from .slots import Graded, Grid
-from .words import Named, Say, spell_window
+from .words import Named, Say, spell_events, spell_window
 
 KNOWN_DAYS = 14
 LEAST_EVENTS = 200
@@ -51,7 +51,7 @@ def graded(who: Named, grid: Grid, slot: int, one: Graded) -> Say:
             severity=Severity[one.severity.upper()],
             title=f"{who.spoken}: {one.event_type} ({one.severity})",
             message=(
-                f"The source of {one.count} {one.event_type} events on {when} calls them "
+                f"{spell_events(one.count, one.event_type)} seen on {when}; the source says "
                 f"{one.severity}."
             ),
             window=window,
