@@ -23,6 +23,7 @@ from ..domain.fences import Fence, FenceLost, FenceStore
 from ..domain.identity import Caller, Role
 from ..domain.insights import InsightDraft, InsightStore
 from ..domain.stores import CatalogueStore, EventStore
+from .camera import OTHERS
 from .tenant import TenantWatch
 from .words import Passed, Say, Word
 
@@ -96,7 +97,10 @@ class Loop:
                 await self._parts.sleep(0.02 if more else self._options.period_s)
         finally:
             if self._fence is not None:
-                await self._parts.fences.give_back(self._fence)
+                try:
+                    await self._parts.fences.give_back(self._fence)
+                except Exception as error:  # it runs out by itself
+                    self._parts.report(error)
 
     async def round(self) -> bool:
         """One step of every tenant; True where more is due at once."""
@@ -197,12 +201,15 @@ class Loop:
         if not draft.event_count:
             return draft
         label = draft.metadata.get("label")
+        names = frozenset({label}) if isinstance(label, str) and label not in ("", OTHERS) else None
         chosen = Selection(
             windows=(draft.window,),
             cameras=frozenset(draft.cameras),
             sites=frozenset(draft.sites),
             zones=frozenset(draft.zones) or None,
-            labels=frozenset({label}) if isinstance(label, str) and label else None,
+            event_types=names,  # what has no label is counted under its type
+            labels=names,
+            type_or_label=True,
         )
         found = await self._parts.events.page(
             caller, chosen, order=Order.NEWEST, page_size=EVIDENCE
