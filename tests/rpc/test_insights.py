@@ -20,6 +20,7 @@ from enhanced_prompt_service.domain.catalogue import Camera, Site, Zone
 from enhanced_prompt_service.domain.events import Event
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.times import DailyRange, RecurringMask
+from enhanced_prompt_service.insights.feed import Subscription, TooSlow
 from enhanced_prompt_service.rpc.leaving import LeavingOptions
 from enhanced_prompt_service.schemas import ProactiveInsightPayload
 
@@ -395,6 +396,29 @@ async def test_a_place_that_is_not_kept_any_more_is_out_of_range_with_the_earlie
             async with subscribed(stack, resume_token=earliest) as reader:
                 assert await reader.keys(2) == ["c", "<caught_up>"]
         await kit.gone()
+
+
+async def test_a_subscriber_that_is_too_slow_is_told_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fall_behind(*_: object) -> None:
+        raise TooSlow(7)
+
+    async with running(tmp_path, ring_bytes=1000) as stack:
+        async with subscribed(stack) as reader:
+            await reader.next()
+            monkeypatch.setattr(Subscription, "_read", fall_behind)
+            monkeypatch.setattr(Subscription, "_find", lambda self: None)
+            # Two larger entries than the ring holds: this subscriber has to read from the store.
+            for key in "ab":
+                await publish(stack, key, message=key * 4000)
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await reader.call.read()
+        await kit.gone()
+    error = raised.value
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert kit.reason(error) == "SUBSCRIBER_TOO_SLOW"
+    assert stack.tokens.open(ME.tenant, kit.metadata(error)["resume_token"]) == 7
 
 
 @pytest.mark.parametrize("token", ["x", "not a token", "A" * 50, "ÿ"])
