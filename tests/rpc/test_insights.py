@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -17,11 +18,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from enhanced_prompt.v1 import common_pb2, insights_pb2
 from enhanced_prompt.v1 import insight_service_pb2 as pb
 from enhanced_prompt_service.domain.catalogue import Camera, Site, Zone
+from enhanced_prompt_service.domain.errors import PermissionDenied
 from enhanced_prompt_service.domain.events import Event
-from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.identity import Caller, Role
 from enhanced_prompt_service.domain.times import DailyRange, RecurringMask
 from enhanced_prompt_service.insights.feed import Subscription, TooSlow
 from enhanced_prompt_service.rpc.leaving import LeavingOptions
+from enhanced_prompt_service.rpc.services import InsightService
 from enhanced_prompt_service.schemas import ProactiveInsightPayload
 
 from . import kit
@@ -503,6 +506,26 @@ async def test_a_mute_silences_and_zero_lifts_it(tmp_path: Path) -> None:
                 mute(pb.MuteInsightsRequest(dedupe_key="k", duration=Duration(seconds=seconds)))
             )
             assert kit.violations(error) == ["duration"]
+        await kit.gone()
+
+
+async def test_muting_and_publishing_need_the_sight_of_every_camera(tmp_path: Path) -> None:
+    limited: Any = SimpleNamespace(
+        caller=Caller("default", "vic", role=Role.OPERATOR, cameras=frozenset({"G1"}))
+    )
+    async with running(tmp_path) as stack:
+        service = InsightService(
+            stack.stores.insights,
+            stack.feeds,
+            stack.tokens,
+            stack.stores.events,
+            stack.stores.catalogue,
+            now=stack.clock.now,
+        )
+        with pytest.raises(PermissionDenied):
+            await service.MuteInsights(pb.MuteInsightsRequest(dedupe_key="k"), limited)
+        with pytest.raises(PermissionDenied):
+            await service.PublishInsight(request(), limited)
         await kit.gone()
 
 
