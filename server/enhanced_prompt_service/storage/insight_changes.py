@@ -27,6 +27,7 @@ from ..domain.insights import (
     Verdict,
     grown,
     settled,
+    visible,
 )
 from . import dialects, fences, insight_log, insight_rows
 from .failures import RunAgain
@@ -154,6 +155,7 @@ def acknowledge(
     wanted = [storable(one) for one in insight_ids]
     among = dialects.among(session, insights.c.insight_id, list(dict.fromkeys(wanted)))
     found = insight_rows.locked(session, caller.tenant, now, among)
+    found = [one for one in found if visible(caller, one.insight.content)]
     there = {one.insight.insight_id: one.insight for one in found}
     for given, one in zip(insight_ids, wanted, strict=True):
         if one not in there:

@@ -18,7 +18,7 @@ from enhanced_prompt_service.turns import Turn
 
 from ..grounded import Findings, GroundedEngine, Query, Settled, query_from
 from .rendering import clean, fenced, found_cameras, found_events
-from .schemas import CAMERAS, TOOLS
+from .schemas import CAMERAS, tools_of
 
 MOST_EVIDENCE = 50  # events of one turn that a model can cite
 
@@ -64,9 +64,10 @@ class Toolbox:
         """Look one call up, or say what is wrong with it; several may be looked up at once.
         `arguments` None are such as were no JSON object. Raises Unavailable where storage is away.
         """
-        schema = TOOLS.get(name)
+        tools = tools_of(judges=self.engine.judges)
+        schema = tools.get(name)
         if schema is None:
-            return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(TOOLS)}.")
+            return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(tools)}.")
         if arguments is None:
             return _wrong("The arguments are not a JSON object. Send them again as one.")
         try:
