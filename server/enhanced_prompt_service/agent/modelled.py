@@ -145,7 +145,7 @@ class ModelAgent:
         self._budget = budget or ModelBudget()
         self._monotonic = monotonic
         self._grounded = GroundedAgent(engine)
-        self._tools = definitions(judges=engine.judges)
+        self._tools = definitions()
         # LangGraph leaves its own type parameters unknown; what goes in and out is ModelState.
         graph: Any = StateGraph(ModelState, context_schema=Turn)
         graph.add_node("model", self._model)
@@ -338,9 +338,7 @@ class ModelAgent:
             zone=zone,
             now=turn.request.as_of or turn.now,
         )
-        found = () if main is None else main.findings.insights
-        told = ResponseType.PROACTIVE_INSIGHT if found else ResponseType.ANSWER
-        asks_back = not found and not toolbox.evidence and response.rstrip().endswith("?")
+        asks_back = not toolbox.evidence and response.rstrip().endswith("?")
         confidence = UNGROUNDED if main is None else main.answer.confidence_score
         parts: dict[str, JsonValue] = {"lookups": round(confidence, 4)}
         if checked.unsupported:
@@ -363,11 +361,9 @@ class ModelAgent:
         selection = None if main is None else main.answer.metadata.get("selection")
         if selection is not None:
             metadata["selection"] = selection
-        if found:
-            metadata["insights"] = [one.insight_id for one in found]
         return Answer(
             response=response,
-            response_type=ResponseType.CLARIFICATION if asks_back else told,
+            response_type=ResponseType.CLARIFICATION if asks_back else ResponseType.ANSWER,
             confidence_score=confidence,
             interpretation=query.interpretation,
             evidence=tuple(toolbox.evidence),

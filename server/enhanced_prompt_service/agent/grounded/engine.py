@@ -49,11 +49,6 @@ class GroundedEngine:
         self._default_zone = default_zone
         self._indexes: OrderedDict[object, Index] = OrderedDict()
 
-    @property
-    def judges(self) -> bool:
-        """Whether there are insights to answer from what is out of the ordinary."""
-        return self._noticed is not None
-
     async def prewarm(self, caller: Caller) -> None:
         """Build what the first question would otherwise wait for."""
         english()
@@ -88,7 +83,7 @@ class GroundedEngine:
             index=await self.index(caller),
             narrowing=request.filter,
             time_zone=request.time_zone,
-            judges=self.judges,
+            judges=self._noticed is not None,
         )
 
     async def retrieve(self, caller: Caller, query: Query) -> Findings:

@@ -18,7 +18,7 @@ from enhanced_prompt_service.turns import Turn
 
 from ..grounded import Findings, GroundedEngine, Query, Settled, query_from
 from .rendering import clean, fenced, found_cameras, found_events
-from .schemas import CAMERAS, tools_of
+from .schemas import CAMERAS, TOOLS
 
 MOST_EVIDENCE = 50  # events of one turn that a model can cite
 
@@ -64,10 +64,9 @@ class Toolbox:
         """Look one call up, or say what is wrong with it; several may be looked up at once.
         `arguments` None are such as were no JSON object. Raises Unavailable where storage is away.
         """
-        tools = tools_of(judges=self.engine.judges)
-        schema = tools.get(name)
+        schema = TOOLS.get(name)
         if schema is None:
-            return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(tools)}.")
+            return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(TOOLS)}.")
         if arguments is None:
             return _wrong("The arguments are not a JSON object. Send them again as one.")
         try:

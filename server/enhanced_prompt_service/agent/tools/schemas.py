@@ -179,29 +179,6 @@ class ListCameras(_Arguments):
         return Asked(QuestionType.HEALTH, tuple(self.places), aspect=Aspect.STATES)
 
 
-class GetInsights(_Arguments):
-    """What the service itself found out of the ordinary: much more or less than usual, silent
-    cameras, rare or forbidden things. For questions about anything unusual or suspicious."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, title="get_insights")
-
-    places: list[Name] = Field(
-        default_factory=list[str],
-        max_length=20,
-        description="Names or ids of cameras, sites or zones, as people say them. Empty: all.",
-    )
-    time: str = Field(
-        "",
-        max_length=200,
-        description="When: the user's own words ('last night', 'the last 3 days') or ISO 8601 "
-        "local times 'start/end'. Empty: today.",
-    )
-
-    def asked(self) -> Asked:
-        """What it asks the engine."""
-        return Asked(QuestionType.ANOMALY, tuple(self.places), time=self.time.strip() or "today")
-
-
 CAMERAS = "list_cameras"
 TOOLS: dict[str, type[_Arguments]] = {
     "search_events": SearchEvents,
@@ -209,17 +186,12 @@ TOOLS: dict[str, type[_Arguments]] = {
     "histogram": Histogram,
     CAMERAS: ListCameras,
 }
-"""Tools by name, without the one that needs insights."""
+"""Tools by name. get_insights joins them with the insight store."""
 
 
-def tools_of(*, judges: bool) -> dict[str, type[_Arguments]]:
-    """The tools of an engine: with insights, one more."""
-    return {**TOOLS, "get_insights": GetInsights} if judges else TOOLS
-
-
-def definitions(*, judges: bool = False) -> list[dict[str, object]]:
+def definitions() -> list[dict[str, object]]:
     """The tools as every LangChain chat model takes them: OpenAI's function form."""
-    return [_definition(name, schema) for name, schema in tools_of(judges=judges).items()]
+    return [_definition(name, schema) for name, schema in TOOLS.items()]
 
 
 def _definition(name: str, schema: type[_Arguments]) -> dict[str, object]:
