@@ -44,6 +44,7 @@ from .domain.dependencies import Dependencies
 from .domain.errors import Reason, Unavailable
 from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
+from .domain.limits import LimitRules, Share
 from .domain.retention import Keeper, Removed, Retention
 from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
@@ -51,9 +52,13 @@ from .health import ServiceHealth
 from .home import Home, clear_record, write_record
 from .insights.expiry import Expiry
 from .insights.feed import Feeds, channel
+from .rpc import access
+from .rpc.audit import AuditInterceptor, AuditTrail
 from .rpc.chat import ChatOptions
 from .rpc.frames import decode, encode
+from .rpc.interceptors import default_caller
 from .rpc.leaving import LeavingOptions
+from .rpc.limits import LimitsInterceptor
 from .rpc.resume_tokens import ResumeTokens
 from .rpc.server import RpcOptions, RpcServer
 from .rpc.services.events import EventService
@@ -65,6 +70,7 @@ from .rpc.services.sites import SiteService
 from .rpc.services.templates import TemplateService
 from .rpc.services.usage import UsageReports
 from .rpc.templates import Templates
+from .rpc.tls import TlsFiles
 from .rpc.toolbox import Toolbox
 from .storage import Database, Stores, codec, open_stores, secret_key
 from .turns import (
@@ -82,6 +88,7 @@ if TYPE_CHECKING:
     from .insights.loop import Loop
     from .insights.replay import Replayed
     from .metrics import Reading, Recorder
+    from .rpc.identity import Identities
 
 _log = structlog.get_logger("eps")
 
@@ -143,6 +150,7 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
         engine,
         chain,
         settings.time_zone,
+        insights=stores.insights,
         budget=ModelBudget(settings.model_steps, settings.model_tokens, settings.model_seconds),
         monotonic=time.monotonic,
     )
@@ -235,6 +243,12 @@ async def create_app(
             real_clock.now,
         )
         insights = _insights(settings, stores, bus, await _secret(settings, database), real_clock)
+        identities = _identities(settings, stores, real_clock)
+        limits = await stack.enter_async_context(_limits(settings, turns))
+        trail = None
+        if identities is not None:
+            trail = AuditTrail(stores.audit, structlog.get_logger("eps.audit"))
+            await stack.enter_async_context(trail.writing())
         server = _server(
             settings,
             place,
@@ -250,7 +264,12 @@ async def create_app(
             toolbox,
             templates,
             insights,
+            identities,
+            limits,
+            trail,
         )
+        if identities is not None:
+            await stack.enter_async_context(identities.watching(server.live))
         await stack.enter_async_context(health.watching())
         metrics_port = None
         if recorder is not None:
@@ -418,6 +437,7 @@ def _prompt_tools(
         EngineDrafter(engine, stores.conversations, now=site_clock.now),
         now=real_clock.now,
         new_id=_new_id,
+        may_change=_auditors(settings),
     )
     tools = EnginePrompts(
         engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
@@ -672,6 +692,9 @@ def _server(
     toolbox: Toolbox,
     templates: Templates,
     insights: InsightService,
+    identities: Identities | None,
+    limits: LimitsInterceptor | None,
+    trail: AuditTrail | None,
 ) -> RpcServer:
     options = RpcOptions(
         host=settings.host,
@@ -681,6 +704,8 @@ def _server(
         own_port=None if place is None else place.own_port,
         max_message_bytes=settings.max_message_bytes,
         reflection=settings.reflection,
+        tls=_tls(settings),
+        insecure=settings.insecure,
     )
     prompts = PromptService(
         turns,
@@ -696,12 +721,18 @@ def _server(
         "PromptService": prompts,
         "MetricsService": MetricsService(
             health,
-            UsageReports(stores.usage, now=real_clock.now, time_zone=settings.time_zone),
+            UsageReports(
+                stores.usage,
+                now=real_clock.now,
+                time_zone=settings.time_zone,
+                may_audit=_auditors(settings),
+            ),
         ),
         "HistoryService": HistoryService(
             stores.conversations,
             now=real_clock.now,
             forget=turns.forget,
+            may_audit=_auditors(settings),
             heartbeat_s=settings.heartbeat_s,
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=site_clock.now),
@@ -718,6 +749,9 @@ def _server(
         monotonic=time.monotonic,
         replica=replica,
         call_ended=None if recorder is None else recorder.call_ended,
+        resolve=default_caller if identities is None else identities.resolve,
+        interceptors=() if limits is None else (limits,),
+        outside=() if trail is None else (AuditInterceptor(trail, real_clock.now),),
     )
     health.serves(server, prompts)
     return server
@@ -773,6 +807,87 @@ def _leaving(settings: Settings) -> LeavingOptions:
         time_left_s=settings.stream_leave_s,
         drain_s=settings.drain_s,
     )
+
+
+def _identities(settings: Settings, stores: Stores, real_clock: Clock) -> Identities | None:
+    """Who calls; None where nobody is asked."""
+    if not settings.identity_configured:
+        return None
+    # Cryptography and tokens are imported only where somebody is asked.
+    from .rpc.identity import identities_of
+
+    secret = settings.jwt_secret
+    return identities_of(
+        keys=stores.keys if settings.api_keys else None,
+        jwks=settings.jwt_jwks,
+        secret="" if secret is None else secret.get_secret_value(),
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        skew_s=settings.jwt_skew_s,
+        claims=settings.jwt_claims,
+        certificates=settings.tls_client_ca is not None,
+        anonymous_tenant=settings.anonymous_tenant,
+        gateways=settings.trusted_gateways,
+        now=real_clock.now,
+        monotonic=time.monotonic,
+        new_id=lambda: uuid.uuid4().hex,
+        log=structlog.get_logger("eps.identity"),
+    )
+
+
+@asynccontextmanager
+async def _limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInterceptor | None]:
+    """What callers may take; None where nobody counts."""
+    if not settings.limited:
+        yield None
+        return
+    rules = LimitRules(
+        user=Share(settings.limit_questions, settings.limit_calls, settings.limit_streams),
+        tenant=Share(
+            settings.limit_tenant_questions,
+            settings.limit_tenant_calls,
+            settings.limit_tenant_streams,
+        ),
+        anonymous=Share(settings.limit_anonymous_questions, 60, 5),
+        user_turns=settings.limit_turns,
+        all_turns=settings.limit_all_turns,
+    )
+    from .bus.budgets import MemoryBudgets, RedisBudgets
+
+    budgets = local = MemoryBudgets()
+    shared = None
+    if settings.redis_url:
+        budgets = shared = RedisBudgets(settings.redis_url, local, prefix=settings.redis_prefix)
+    try:
+        yield LimitsInterceptor(
+            rules, budgets, running=lambda: turns.running, running_of=turns.running_of
+        )
+    finally:
+        if shared is not None:
+            await shared.close()
+
+
+def _auditors(settings: Settings) -> Callable[[Caller], bool]:
+    """Who may look at, and change, what belongs to other users of the tenant."""
+    return access.may_audit if settings.identity_configured else lambda _: False
+
+
+def _tls(settings: Settings) -> TlsFiles | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+
+
+@asynccontextmanager
+async def administering(settings: Settings) -> AsyncGenerator[Stores]:
+    """The stores alone, for commands that work on the database directly; nothing is served."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = await Database.open(settings.database)
+    try:
+        await database.migrate()
+        yield await open_stores(database, default_zone=settings.time_zone)
+    finally:
+        await database.close()
 
 
 async def _drain(server: RpcServer, turns: Turns, drain_s: float) -> None:

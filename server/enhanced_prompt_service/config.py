@@ -76,7 +76,8 @@ class Settings(BaseSettings):
         "eps", min_length=1, max_length=64, description="Begins every key and channel in Redis."
     )
     host: str = Field(
-        "127.0.0.1", description="Address to listen on. Only loopback until identity is configured."
+        "127.0.0.1",
+        description="Address to listen on. Only loopback until identity and TLS are configured.",
     )
     port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
     workers: int = Field(
@@ -239,6 +240,110 @@ class Settings(BaseSettings):
         if 0 < len(key.get_secret_value().encode()) < 32:
             raise ValueError("needs at least 32 characters")
         return key
+
+    jwt_jwks: str = Field(
+        "",
+        description="Identity: keys that sign bearer tokens (RS256, ES256, EdDSA), a JWKS file or "
+        "an https address.",
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="Identity: shared secret of HS256 tokens, 32 bytes or more."
+    )
+    jwt_audience: str = Field("", description="Must be among a token's `aud`.")
+    jwt_issuer: str = Field("", description="Must be a token's `iss`.")
+    jwt_skew_s: float = Field(
+        30.0, ge=0, le=300, description="By how much clocks may differ where a token is judged."
+    )
+    jwt_claims: str = Field(
+        "",
+        description="Which claim says what, `tenant=org_id,role=group`. Default: `tenant`, "
+        "`tenants`, `sub` (user), `name`, `role`, `cameras`, `sites`.",
+    )
+    api_keys: bool = Field(False, description="Identity: API keys, made by `eps keys create`.")
+    anonymous_tenant: str = Field(
+        "",
+        description="Identity: the tenant that callers without credentials may ask. Empty: none.",
+    )
+    trusted_gateways: str = Field(
+        "",
+        description="Identities whose context headers are believed, with commas between: "
+        "`certificate:<tenant>/<user>`, `key:<tenant>/<user>` or `token:<tenant>/<user>`.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file of the server's certificate chain. Read again when it changes."
+    )
+    tls_key: Path | None = Field(None, description="PEM file of its key.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="Identity: PEM file of the authorities that clients' certificates come from; "
+        "every client then needs one (CN is the user, O the tenant, OU the role).",
+    )
+    insecure: bool = Field(
+        False, description="Plain text on other addresses than loopback: something else encrypts."
+    )
+
+    limits: Literal["auto", "on", "off"] = Field(
+        "auto", description="Limits on callers; auto: where identity is configured."
+    )
+    limit_questions: int = Field(
+        60, ge=1, description="Questions of one user a minute. (Older clients expect 5.)"
+    )
+    limit_calls: int = Field(600, ge=1, description="Other calls of one user a minute.")
+    limit_streams: int = Field(
+        50, ge=1, description="Streams of one user open at the same time, a process."
+    )
+    limit_turns: int = Field(
+        10, ge=1, description="Turns of one user that run at the same time, a process."
+    )
+    limit_tenant_questions: int = Field(
+        600, ge=1, description="Questions of all users of a tenant a minute."
+    )
+    limit_tenant_calls: int = Field(
+        6000, ge=1, description="Other calls of all users of a tenant a minute."
+    )
+    limit_tenant_streams: int = Field(
+        1000, ge=1, description="Streams of a tenant open at the same time, a process."
+    )
+    limit_anonymous_questions: int = Field(
+        5, ge=1, description="Questions a minute from one address without credentials."
+    )
+    limit_all_turns: int = Field(
+        500, ge=1, description="Turns that run at the same time, a process; more are refused."
+    )
+
+    @property
+    def limited(self) -> bool:
+        """Whether callers have limits."""
+        return self.limits == "on" or (self.limits == "auto" and self.identity_configured)
+
+    @model_validator(mode="after")
+    def _proofs_are_whole(self) -> Self:
+        if self.jwt_configured and not (self.jwt_audience and self.jwt_issuer):
+            raise ValueError("tokens need EPS_JWT_AUDIENCE and EPS_JWT_ISSUER")
+        if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < 32:
+            raise ValueError("EPS_JWT_SECRET needs at least 32 bytes")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("EPS_TLS_CERTIFICATE and EPS_TLS_KEY belong together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("EPS_TLS_CLIENT_CA needs EPS_TLS_CERTIFICATE")
+        if self.trusted_gateways and not self.identity_configured:
+            raise ValueError("EPS_TRUSTED_GATEWAYS needs a way to tell who calls")
+        return self
+
+    @property
+    def jwt_configured(self) -> bool:
+        """Whether bearer tokens are accepted."""
+        return bool(self.jwt_jwks) or self.jwt_secret is not None
+
+    @property
+    def identity_configured(self) -> bool:
+        """Whether callers are asked who they are."""
+        return bool(
+            self.jwt_configured
+            or self.api_keys
+            or self.tls_client_ca is not None
+            or self.anonymous_tenant
+        )
 
     @model_validator(mode="after")
     def _workers_share(self) -> Self:

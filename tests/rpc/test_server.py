@@ -94,11 +94,13 @@ def test_without_identity_any_other_address_is_refused_with_a_clear_message(host
         make(RpcOptions(host=host, port=0))
 
 
-def test_with_an_identity_other_addresses_are_accepted() -> None:
+def test_with_an_identity_and_encryption_other_addresses_are_accepted() -> None:
     async def resolve(call: Any) -> Any:
         raise NotImplementedError
 
-    make(RpcOptions(host="0.0.0.0", port=0), resolve=resolve)
+    make(RpcOptions(host="0.0.0.0", port=0, insecure=True), resolve=resolve)
+    with pytest.raises(NotLoopbackError, match="TLS"):
+        make(RpcOptions(host="0.0.0.0", port=0), resolve=resolve)
 
 
 async def test_port_0_takes_any_free_port_and_says_which() -> None:

@@ -212,6 +212,14 @@ class _Known:
                 self._moment(recorded.end, own)
             if one.query.group_by in _HOURLY:
                 self._moments |= {(hour, 0, 0) for hour in range(24)}
+            for insight in one.insights:
+                window = insight.content.window
+                self._moment(window.start, own)
+                self._moment(window.end, own)
+                if insight.content.confidence:
+                    self._confidences.append(insight.content.confidence)
+            if one.insights:
+                self._sizes.add(len(one.insights))
             for edge in (one.findings.first, one.findings.last, one.findings.longest):
                 if edge is not None:
                     self._moment(edge.timestamp, own)

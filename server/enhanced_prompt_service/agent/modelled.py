@@ -31,6 +31,7 @@ from enhanced_prompt_service.domain.answers import (
 )
 from enhanced_prompt_service.domain.errors import ServiceError
 from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.insights import InsightReader
 from enhanced_prompt_service.turns import Turn
 
 from .claims import check
@@ -127,7 +128,7 @@ class _Sink:
 class ModelAgent:
     """Answers turns with the chain's models, and with the engine where none is left.
 
-    `default_zone` is the tenant's IANA time zone.
+    `default_zone` is the tenant's IANA time zone. Without `insights` models have no tool for them.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class ModelAgent:
         chain: ModelChain,
         default_zone: str,
         *,
+        insights: InsightReader | None = None,
         budget: ModelBudget | None = None,
         monotonic: Callable[[], float],
     ) -> None:
@@ -145,7 +147,8 @@ class ModelAgent:
         self._budget = budget or ModelBudget()
         self._monotonic = monotonic
         self._grounded = GroundedAgent(engine)
-        self._tools = definitions()
+        self._insights = insights
+        self._tools = definitions(insights=insights is not None)
         # LangGraph leaves its own type parameters unknown; what goes in and out is ModelState.
         graph: Any = StateGraph(ModelState, context_schema=Turn)
         graph.add_node("model", self._model)
@@ -179,7 +182,7 @@ class ModelAgent:
         run = self._chain.begin(turn.request.model, calls=turn.calls)
         trail = _Trail(
             run=run,
-            toolbox=Toolbox(self.engine, turn),
+            toolbox=Toolbox(self.engine, turn, self._insights),
             messages=opening(turn.request.query, turn.history, turn.now, self._zone_of(turn)),
             started=self._monotonic(),
         )

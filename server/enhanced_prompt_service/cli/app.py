@@ -9,12 +9,14 @@ import typer
 from enhanced_prompt import __version__
 
 from .asking import ask
+from .audit import audit
 from .browsing import cameras, events
 from .chatting import chat
 from .health import health
 from .history import history
 from .importing import import_
 from .insights import insights
+from .keys import keys
 from .models import models
 from .prompting import classify, optimize
 from .serving import serve
@@ -59,5 +61,7 @@ app.command()(optimize)
 app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
+app.add_typer(keys, name="keys")
 app.command()(simulate)
 app.command()(serve)
+app.command()(audit)

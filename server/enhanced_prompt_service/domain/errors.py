@@ -11,6 +11,8 @@ must stay inside goes into the exception chain (`raise ... from`), which is only
     ├── OutOfRange           a cursor or position outside of what exists or is kept
     ├── Exhausted            a limit or quota; may say when to try again
     ├── Unavailable          try again later; may say when
+    ├── Unauthenticated      nobody known: credentials are missing, wrong, expired or revoked
+    ├── PermissionDenied     known, and not allowed to
     └── Unimplemented        in the contract, not built yet
 """
 
@@ -168,10 +170,30 @@ class _Retryable(ServiceError):
         self.retry_after_s = retry_after_s
 
 
+@dataclass(frozen=True, slots=True)
+class QuotaViolation:
+    """Whose limit was reached (user, tenant, server), and what it is."""
+
+    subject: str
+    description: str
+
+
 class Exhausted(_Retryable):
     """A limit or quota was reached."""
 
     reason = Reason.RATE_LIMITED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: Reason | None = None,
+        retry_after_s: float | None = None,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[QuotaViolation] = (),
+    ) -> None:
+        super().__init__(message, reason=reason, retry_after_s=retry_after_s, metadata=metadata)
+        self.violations = tuple(violations)
 
 
 class Unavailable(_Retryable):
@@ -184,3 +206,18 @@ class Unimplemented(ServiceError):
     """In the contract, and not built yet."""
 
     reason = Reason.NOT_IMPLEMENTED_YET
+
+
+class Unauthenticated(ServiceError):
+    """The caller is not known. Never says more than that about credentials that are not valid."""
+
+    reason = Reason.CREDENTIALS_INVALID
+
+
+class PermissionDenied(ServiceError):
+    """The caller is known, and may not do this; metadata `permission` names what is missing."""
+
+    reason = Reason.PERMISSION_DENIED
+
+    def __init__(self, message: str, permission: str) -> None:
+        super().__init__(message, metadata={"permission": permission})

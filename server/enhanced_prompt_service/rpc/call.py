@@ -13,7 +13,8 @@ from typing import Any, Final, cast
 
 import grpc.aio
 
-from ..domain.identity import Caller
+from ..domain.errors import ServiceError
+from ..domain.identity import Caller, Identity
 from .live import LiveCalls
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -36,8 +37,11 @@ class Call:
 
     `frames` counts response messages, `first_frame_at` is when the first of them was handed to the
     network; `first_token_at` is set by writers that know what a token is. `request_id` and
-    `caller` are set by the interceptors. `live` knows when the server drains. `noted` goes into
-    the log line at the end of the call.
+    `caller` are set by the interceptors; with identity configured `identity` is what proved the
+    caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
+    `charge` counts one more question where there are limits, `record` writes an action and what it
+    was about into the audit log where there is one; `ending` is why the call has to end
+    although it could go on. `noted` goes into the log line at the end of the call.
     """
 
     __slots__ = (
@@ -47,13 +51,18 @@ class Call:
         "_write",
         "_writing",
         "caller",
+        "charge",
+        "ending",
         "first_frame_at",
         "first_token_at",
         "frames",
+        "identity",
         "live",
         "method",
         "monotonic",
         "noted",
+        "record",
+        "renew",
         "request_id",
         "response_streaming",
         "started_at",
@@ -84,14 +93,22 @@ class Call:
         self.first_token_at: float | None = None
         self.request_id = ""
         self.caller = Caller()
+        self.identity: Identity | None = None
+        self.record: Callable[[str, str], Awaitable[None]] | None = None
+        self.renew: Callable[[str], Awaitable[None]] | None = None
+        self.charge: Callable[[], Awaitable[None]] | None = None
+        self.ending: ServiceError | None = None
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
 
     async def write(self, message: Any) -> None:
         """Hand one response message to the network; returns when it takes the next one.
 
-        Raises ClientGone, and ConcurrentWriteError when another write is under way.
+        Raises ClientGone, ConcurrentWriteError when another write is under way, and `ending` where
+        the call has to end.
         """
+        if self.ending is not None:
+            raise self.ending
         if self._writing:
             raise ConcurrentWriteError(f"two writers on one stream of {self.method}")
         self._writing = True
@@ -106,6 +123,13 @@ class Call:
         if not self.frames:
             self.first_frame_at = self.monotonic()
         self.frames += 1
+        if self.ending is not None:
+            raise self.ending
+
+    @property
+    def writing(self) -> bool:
+        """Whether a write is under way."""
+        return self._writing
 
     async def settled(self) -> None:
         """Wait until no write is under way: before it grpc could not take a status."""
@@ -125,6 +149,11 @@ class Call:
     def set_trailing_metadata(self, pairs: Iterable[tuple[str, str | bytes]]) -> None:
         """As grpc's; keeps what `add_trailing` was given."""
         self.add_trailing(*pairs)
+
+    @property
+    def metadata(self) -> Metadata:
+        """The request's metadata."""
+        return tuple(self._raw.invocation_metadata() or ())
 
     def header(self, name: str) -> str | None:
         """The first value of a request metadata key (lower case), None where absent or binary."""

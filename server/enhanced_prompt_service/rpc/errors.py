@@ -2,7 +2,8 @@
 
 Every status but OK carries a `google.rpc.Status` (AIP-193) with exactly one `ErrorInfo`, whose
 reason is a value of the contract's `ErrorReason` without its prefix, and where they help:
-`BadRequest` (which fields), `RetryInfo` (when to try again), `ResourceInfo` (what was not found).
+`BadRequest` (which fields), `RetryInfo` (when to try again), `QuotaFailure` (which limit),
+`ResourceInfo` (what was not found).
 It travels as `grpc-status-details-bin`. The clients invert `CODES`.
 """
 
@@ -14,7 +15,13 @@ from typing import Any
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    QuotaFailure,
+    ResourceInfo,
+    RetryInfo,
+)
 from google.rpc.status_pb2 import Status
 from grpc_interceptor.exceptions import GrpcException
 
@@ -24,6 +31,7 @@ from ..domain.errors import (
     FieldViolation,
     InvalidArgument,
     NotFound,
+    QuotaViolation,
     Reason,
     ServiceError,
     Unavailable,
@@ -102,6 +110,8 @@ def status_of(error: ServiceError) -> Status:
         )
     elif isinstance(error, (Exhausted, Unavailable)) and error.retry_after_s is not None:
         details.append(_retry(error.retry_after_s))
+    if isinstance(error, Exhausted) and error.violations:
+        details.append(_quota(error.violations))
     return _status(CODES[error.reason], error.message, details)
 
 
@@ -207,6 +217,13 @@ def _bad_request(violations: Iterable[FieldViolation]) -> BadRequest:
     if left_out:
         request.field_violations.add(field="", description=f"and {left_out} more")
     return request
+
+
+def _quota(violations: Iterable[QuotaViolation]) -> QuotaFailure:
+    failure = QuotaFailure()
+    for one in violations:
+        failure.violations.add(subject=one.subject, description=cut(one.description, 200))
+    return failure
 
 
 def _retry(seconds: float) -> RetryInfo:

@@ -165,6 +165,8 @@ class Guard:
         if isinstance(error, ClientGone):
             return status_of_interruption()  # in case that it is there after all
         if isinstance(error, asyncio.CancelledError):
+            if call.ending is not None:
+                return status_of(call.ending)
             if self.live.interrupted():
                 return status_of_interruption()
             if being_cancelled():

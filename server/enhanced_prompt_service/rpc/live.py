@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..domain.errors import Reason, Unavailable
+from ..domain.errors import Reason, ServiceError, Unavailable
 
 if TYPE_CHECKING:
     from .call import Call
+
+_PATIENCE_S = 3.0
+"""How long a write that was under way may take before a call that has to end is cancelled in it:
+grpc could take no status after that."""
 
 UNCOUNTED = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
 """Methods that are answered to the very end, and that nobody waits for."""
@@ -100,6 +104,26 @@ class LiveCalls:
             self._interrupted.add(task)
             task.cancel()
         return len(self._tasks)
+
+    def under_way(self) -> list[tuple[asyncio.Task[Any], Call]]:
+        """Every call and its task."""
+        return list(self._tasks.items())
+
+    def expel(self, task: asyncio.Task[Any], error: ServiceError) -> None:
+        """End one call with this status; nothing where it ended already, or is being ended."""
+        call = self._tasks.get(task)
+        if call is None or call.ending is not None:
+            return
+        call.ending = error
+        if call.writing:  # it ends behind the message that is on its way
+            asyncio.get_running_loop().call_later(_PATIENCE_S, self._cut, task)
+        else:
+            task.cancel()
+
+    def _cut(self, task: asyncio.Task[Any]) -> None:
+        call = self._tasks.get(task)
+        if call is not None and call.writing:
+            task.cancel()
 
     def interrupted(self) -> bool:
         """Whether it was `interrupt` that cancelled the present task."""

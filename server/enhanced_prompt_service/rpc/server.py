@@ -34,6 +34,7 @@ from .live import LiveCalls
 from .ports import NoFreePortError, is_free, is_loopback, join_address, stop_accepting
 from .reflection import reflection_methods
 from .registry import Collector, Method, built, compose, methods_of
+from .tls import TlsFiles, server_credentials
 from .validate import Validator
 
 JUDGED_ONE_BY_ONE = tuple(
@@ -54,7 +55,10 @@ batch, a chat's frame) does not look into them."""
 
 
 class NotLoopbackError(ValueError):
-    """Without identity, anybody who reaches the port may ask everything: only this machine may."""
+    """Without identity, anybody who reaches the port may ask everything: only this machine may.
+
+    Likewise without TLS, unless somebody says so: whoever is in between could read everything.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class RpcOptions:
             connections alive through a NAT.
         keepalive_s: The server's own pings, which find clients that vanished.
         reflection: None means on a loopback address only.
+        tls: Files of the certificate; None serves in plain text, on loopback.
+        insecure: Plain text elsewhere too: a mesh or a tunnel takes care of it.
     """
 
     host: str = "127.0.0.1"
@@ -88,6 +94,8 @@ class RpcOptions:
     keepalive_s: float = 60.0
     keepalive_timeout_s: float = 20.0
     reflection: bool | None = None
+    tls: TlsFiles | None = None
+    insecure: bool = False
 
 
 class RpcServer:
@@ -102,7 +110,8 @@ class RpcServer:
     `servicers` go by the short names of their services; RPCs that nobody serves answer
     UNIMPLEMENTED with a reason. `new_id` makes request ids, `new_incident` ids of incidents.
     `replica` names this server in the metadata of its answers. `call_ended` hears of every call.
-    `interceptors` come inside of request id, log lines and identity. A `resolve` other than
+    `interceptors` come inside of request id, log lines and identity, `outside` just before
+    identity. A `resolve` other than
     `default_caller` is an identity, and lifts the limit to loopback.
     """
 
@@ -119,17 +128,24 @@ class RpcServer:
         call_ended: CallEnded | None = None,
         resolve: Resolve = default_caller,
         interceptors: Sequence[AsyncServerInterceptor] = (),
+        outside: Sequence[AsyncServerInterceptor] = (),
     ) -> None:
         if resolve is default_caller and not is_loopback(options.host):
             raise NotLoopbackError(
                 f"Without identity configured the server listens on loopback only, not on "
                 f"{options.host!r}: whoever reached it could read everything. Use 127.0.0.1 or ::1."
             )
+        if options.tls is None and not options.insecure and not is_loopback(options.host):
+            raise NotLoopbackError(
+                f"Without TLS the server listens on loopback only, not on {options.host!r}: give "
+                "it a certificate, or say that plain text is meant."
+            )
         services = contract_services()
         known = {service.name for service in services}
         if strangers := sorted(set(servicers) - known):
             raise ValueError(f"the contract has no services {strangers}")
         self._options = options
+        self._log = log
         self._servicers = dict(servicers)
         self._services = services
         self.live = LiveCalls()
@@ -145,6 +161,7 @@ class RpcServer:
             LoggingInterceptor(log),
             *(() if call_ended is None else (MeteringInterceptor(call_ended),)),
             DrainingInterceptor(self.live),
+            *outside,
             IdentityInterceptor(resolve),
             *interceptors,
         )
@@ -169,15 +186,18 @@ class RpcServer:
         return is_loopback(self._options.host) if wanted is None else wanted
 
     async def start(self) -> str:
-        """Bind and serve; returns the address. Raises NoFreePortError."""
+        """Bind and serve; returns the address. Raises NoFreePortError, and OSError or
+        ValueError for TLS files that are no certificate and its key."""
         aio: Any = grpc.aio
         server = aio.server(options=_channel_options(self._options))
         server.add_generic_rpc_handlers(
             (await compose(self._methods(), self._guard, self._interceptors),)
         )
-        port = _bind(server, self._options)
+        tls = self._options.tls
+        credentials = None if tls is None else server_credentials(tls, self._log)
+        port = _bind(server, self._options, credentials)
         if (own := self._options.own_port) is not None:
-            server.add_insecure_port(join_address(self._options.host, own))
+            _listen(server, join_address(self._options.host, own), credentials)
         await server.start()
         self._server = server
         self._address = join_address(self._options.host, port)
@@ -272,7 +292,17 @@ def _channel_options(options: RpcOptions) -> list[tuple[str, Any]]:
     ]
 
 
-def _bind(server: grpc.aio.Server, options: RpcOptions) -> int:
+def _listen(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
+) -> int:
+    if credentials is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, credentials)
+
+
+def _bind(
+    server: grpc.aio.Server, options: RpcOptions, credentials: grpc.ServerCredentials | None
+) -> int:
     """The first free port from the wanted one on."""
     wanted = options.port
     last = wanted if wanted == 0 else min(wanted + options.port_search, 65535)
@@ -280,7 +310,7 @@ def _bind(server: grpc.aio.Server, options: RpcOptions) -> int:
         if port and not options.reuse_port and not is_free(options.host, port):
             continue  # asked first, because grpc writes to stderr about a port that it cannot get
         try:
-            bound = server.add_insecure_port(join_address(options.host, port))
+            bound = _listen(server, join_address(options.host, port), credentials)
         except RuntimeError:
             continue
         if bound:

@@ -12,7 +12,7 @@ from ..domain.catalogue import Camera, Catalogue, Site
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
 from ..domain.stores import Page
-from . import codec, dialects, event_sums, page_tokens, tenancy
+from . import codec, dialects, event_sums, page_tokens, permission, tenancy
 from .instants import DAY, MINUTE
 from .local_time import LocalTimes
 from .session import Session
@@ -55,16 +55,19 @@ def put(
     return dataclasses.replace(site, etag=new_etag)
 
 
-def get(session: Session, tenant: str, site_id: str) -> Site:
-    """One declared site."""
+def get(session: Session, caller: Caller, site_id: str) -> Site:
+    """One declared site that the caller may see."""
     row = session.execute(
         select(sites.c.document, sites.c.etag).where(
-            sites.c.tenant == tenant, sites.c.site_id == storable(site_id)
+            sites.c.tenant == caller.tenant, sites.c.site_id == storable(site_id)
         )
     ).one_or_none()
-    if row is None:
+    found = None
+    if row is not None:
+        found = permission.visible_site(caller, codec.load_site(row.document, row.etag))
+    if found is None:
         raise NotFound("site", site_id, reason=Reason.SITE_NOT_FOUND)
-    return codec.load_site(row.document, row.etag)
+    return found
 
 
 def page(session: Session, caller: Caller, page_size: int, page_token: str) -> Page[Site]:
@@ -76,11 +79,17 @@ def page(session: Session, caller: Caller, page_size: int, page_token: str) -> P
     if page_token:
         (after,) = page_tokens.read(key, caller, arguments, page_token)
         query = query.where(sites.c.site_id > after)
-    rows = session.execute(query.order_by(sites.c.site_id).limit(size + 1)).all()
+    query = query.order_by(sites.c.site_id)
+    if caller.sees_all:  # else all are read: which are on the page is known only afterwards
+        query = query.limit(size + 1)
+    found = permission.visible_sites(
+        caller, (codec.load_site(row.document, row.etag) for row in session.execute(query))
+    )
     token = ""
-    if len(rows) > size:
-        token = page_tokens.make(key, caller, arguments, [rows[size - 1].site_id])
-    return Page(tuple(codec.load_site(row.document, row.etag) for row in rows[:size]), token)
+    if len(found) > size:
+        last = storable(found[size - 1].site_id)
+        token = page_tokens.make(key, caller, arguments, [last])
+    return Page(found[:size], token)
 
 
 def load(session: Session, tenant: str, version: int, default_zone: str) -> Catalogue:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from ..domain.events import GroupBy, GroupRow, Selection, Totals
+from ..domain.identity import Caller
 from .instants import SECOND, from_us
 from .selection import (
     Branch,
@@ -95,9 +96,9 @@ _MEASURES: dict[str, tuple[ColumnElement[Any], ColumnElement[Any], Any]] = {
 _COUNTS = ("matches", "participants")
 
 
-def totals(session: Session, tenant: str, selection: Selection) -> Totals:
+def totals(session: Session, caller: Caller, selection: Selection) -> Totals:
     """Aggregates over all that matches."""
-    pieces = _pieces(session, tenant, selection)
+    pieces = _pieces(session, caller, selection)
 
     def build() -> Statement:
         parts = pieces.build(session, (), tuple(_MEASURES))
@@ -127,13 +128,13 @@ def totals(session: Session, tenant: str, selection: Selection) -> Totals:
 
 def grouped(
     session: Session,
-    tenant: str,
+    caller: Caller,
     selection: Selection,
     by: Sequence[GroupBy],
     limit: int | None,
 ) -> list[GroupRow]:
     """Counts by key, most matches first, then by the keys. Without keys: one row, if any match."""
-    pieces = _pieces(session, tenant, selection)
+    pieces = _pieces(session, caller, selection)
     if not pieces.pieces:
         return []
     kind_keys = any(key in _OF_KIND for key in by)
@@ -264,8 +265,8 @@ class _Pieces:
         )
 
 
-def _pieces(session: Session, tenant: str, selection: Selection) -> _Pieces:
-    chosen = filter_of(session, tenant, selection)
+def _pieces(session: Session, caller: Caller, selection: Selection) -> _Pieces:
+    chosen = filter_of(session, caller, selection)
     branches = branches_of(session, chosen)
     pieces: list[Branch | _Hours] = []
     if narrows_only_hours(selection):

@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, SelectBase, Text, and_, bindparam, func, select
 
 from ..domain.events import Coverage, CoverageState, Ingested
+from ..domain.identity import Caller
 from ..domain.stores import CoverageSpan
 from ..domain.times import Interval
 from . import dialects, tenancy
@@ -174,7 +175,7 @@ def _widen(session: Session, tenant: str, site: str, camera_id: str, low: int, h
 
 
 def recorded(
-    session: Session, tenant: str, window: Interval, cameras: frozenset[str] | None
+    session: Session, caller: Caller, window: Interval, cameras: frozenset[str] | None
 ) -> list[CoverageSpan]:
     """Recorded spans inside the window, merged per camera, sorted by camera, then start."""
     low, high = to_us(window.start), to_us(window.end)
@@ -193,7 +194,7 @@ def recorded(
         return select(*_SPAN).where(*wanted)
 
     values = {
-        "tenant": tenant,
+        "tenant": caller.tenant,
         "low": low,
         "high": high,
         "state": CoverageState.RECORDING.value,
@@ -203,11 +204,13 @@ def recorded(
     by_camera: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for site, camera_id, start, end, state in (
         *inside,
-        *newest(session, tenant, low),
+        *newest(session, caller.tenant, low),
     ):
         if end <= low or state != CoverageState.RECORDING.value:
             continue
         if cameras and camera_id not in cameras:
+            continue
+        if not caller.sees(site, camera_id):
             continue
         by_camera.setdefault((camera_id, site), []).append((max(start, low), min(end, high)))
     return [
@@ -228,21 +231,25 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def known(session: Session, tenant: str) -> dict[str, Interval]:
+def known(session: Session, caller: Caller) -> dict[str, Interval]:
     """Cameras that ever reported, and from when to when, whatever their state was."""
     row = coverage_cameras.c
+    found: dict[str, tuple[int, int]] = {}
+    for site, camera_id, first, last in session.execute(
+        select(row.site, row.camera_id, row.first_us, row.last_us)
+        .where(row.tenant == caller.tenant)
+        .order_by(row.camera_id)
+    ):
+        if caller.sees(site, camera_id):
+            before = found.get(camera_id, (first, last))
+            found[camera_id] = min(before[0], first), max(before[1], last)
     return {
         camera_id: Interval(from_us(first), from_us(last))
-        for camera_id, first, last in session.execute(
-            select(row.camera_id, func.min(row.first_us), func.max(row.last_us))
-            .where(row.tenant == tenant)
-            .group_by(row.camera_id)
-            .order_by(row.camera_id)
-        )
+        for camera_id, (first, last) in found.items()
     }
 
 
-def states(session: Session, tenant: str, at: datetime) -> dict[str, Coverage]:
+def states(session: Session, caller: Caller, at: datetime) -> dict[str, Coverage]:
     """The newest report of each camera that begins at or before an instant.
 
     Where two sites have a camera of one id, the report that begins later.
@@ -250,8 +257,9 @@ def states(session: Session, tenant: str, at: datetime) -> dict[str, Coverage]:
     return {
         camera_id: Coverage(site, camera_id, CoverageState(state), from_us(start), from_us(end))
         for site, camera_id, start, end, state in sorted(
-            newest(session, tenant, to_us(at)), key=lambda row: (row[1], row[2])
+            newest(session, caller.tenant, to_us(at)), key=lambda row: (row[1], row[2])
         )
+        if caller.sees(site, camera_id)
     }
 
 

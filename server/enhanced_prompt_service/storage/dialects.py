@@ -82,8 +82,14 @@ def matching_text(session: Session) -> ColumnElement[bool]:
     return event_text.c.words.op("@@")(tsquery_slot())
 
 
-def text_rank(session: Session) -> ColumnElement[float]:
-    """How well they do, the lowest best."""
+def text_rank(session: Session, *, alone: bool = False) -> ColumnElement[float]:
+    """How well they do, the lowest best.
+
+    SQLite's bm25 weighs words by how rare they are among all texts. With `alone` an event is
+    judged by itself (the fewer other words, the better): its place tells nothing of the others.
+    """
+    if session.sqlite and alone:
+        return func.length(event_text.c.words)
     if session.sqlite:
         return literal_column("bm25(event_text)")
     return -func.ts_rank_cd(event_text.c.words, tsquery_slot())

@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 
 from ..domain.errors import NotFound, Reason
 from ..domain.events import Event
+from ..domain.identity import Caller
 from .instants import from_us
 from .session import Session
 from .tables import events, kinds
@@ -81,11 +82,12 @@ def load_zones(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text)) if text else ()
 
 
-def get(session: Session, tenant: str, event_id: str) -> Event:
-    """One event. Raises NotFound (EVENT_NOT_FOUND)."""
+def get(session: Session, caller: Caller, event_id: str) -> Event:
+    """One event that the caller may see. Raises NotFound (EVENT_NOT_FOUND)."""
     row = session.execute(
-        EVENT.where(events.c.tenant == tenant, events.c.event_id == storable(event_id))
+        EVENT.where(events.c.tenant == caller.tenant, events.c.event_id == storable(event_id))
     ).one_or_none()
-    if row is None:
+    found = None if row is None else to_event(row)
+    if found is None or not caller.sees(found.site, found.camera_id):
         raise NotFound("event", event_id, reason=Reason.EVENT_NOT_FOUND)
-    return to_event(row)
+    return found

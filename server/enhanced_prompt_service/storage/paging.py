@@ -63,7 +63,7 @@ def page(
     if page_token:
         position = page_tokens.read(key, caller, arguments, page_token)
     size = max(1, min(page_size, MOST))
-    chosen = filter_of(session, caller.tenant, selection)
+    chosen = filter_of(session, caller, selection)
     branches = branches_of(session, chosen)
     text = search_of(session, chosen, branches)
     if order is Order.BEST_MATCH and text is not None:
@@ -160,7 +160,7 @@ def _nearest(
         # Rows of the position's own instant may have been on the page before: they do not count.
         counted = cut(branch.windows, (at + 1, None) if upwards else (None, at))
     whole, _ = whole_hours(counted)
-    if not whole or not _narrows(chosen.selection):
+    if not whole or not (chosen.limited or _narrows(chosen.selection)):
         return branch, None
     exact = narrows_only_hours(chosen.selection)
     most = size + 1 if exact else _MOST_HOURS
@@ -211,7 +211,7 @@ def _by_rank(
     skip = 0 if position is None else cast(int, position[0])
     if not text.terms:
         return [], []
-    keys = (dialects.text_rank(session), kinds.c.camera_id, events.c.event_id)
+    keys = (dialects.text_rank(session, alone=chosen.limited), kinds.c.camera_id, events.c.event_id)
     found: list[tuple[float, str, str, int]] = []
     for branch in branches:
 

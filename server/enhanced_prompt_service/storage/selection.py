@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from ..domain.events import Selection
+from ..domain.identity import Caller
 from ..domain.times import MINUTES_A_DAY, DailyRange, RecurringMask, union
 from . import dialects
 from .instants import HOUR, SECOND, to_us
@@ -36,6 +37,8 @@ Window = tuple[int | None, int | None]
 """`start <= t < end` in microseconds, or in hours counted from 1970; None is open."""
 
 _MOST_WINDOWS = 100
+MAY_CAMERAS, MAY_SITES = "may_cameras", "may_sites"
+"""Parameters of what a caller may see, where that is not all."""
 _NAMES = ("cameras", "sites", "zones", "event_types", "labels")
 _NUMBERS = ("min_confidence", "min_duration_s", "max_duration_s")
 
@@ -48,6 +51,11 @@ class Filter:
     selection: Selection
     shape: Hashable
     values: dict[str, Any]
+
+    @property
+    def limited(self) -> bool:
+        """Whether the caller may see only some cameras."""
+        return MAY_CAMERAS in self.values or MAY_SITES in self.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +108,16 @@ def unindexed(of: ColumnElement[int]) -> ColumnElement[int]:
     return of + 0
 
 
-def filter_of(session: Session, tenant: str, selection: Selection) -> Filter:
-    """Shape and values of a selection; its windows and its text come in elsewhere."""
+def filter_of(session: Session, caller: Caller, selection: Selection) -> Filter:
+    """Shape and values of a selection; its windows and its text come in elsewhere.
+
+    What the caller may not see is outside of every selection, however it is asked for.
+    """
+    tenant = caller.tenant
     values: dict[str, Any] = {"tenant": tenant}
+    for name, allowed in ((MAY_CAMERAS, caller.cameras), (MAY_SITES, caller.sites)):
+        if allowed is not None:
+            values[name] = dialects.many(session, [storable(one) for one in sorted(allowed)])
     for name in _NAMES:
         names = getattr(selection, name)
         if names:
@@ -233,6 +248,10 @@ def in_kinds(
         return dialects.among_slot(session, of, name, Text())
 
     found: list[ColumnElement[bool]] = []
+    if MAY_CAMERAS in chosen.values:
+        found.append(named(kinds.c.camera_id, MAY_CAMERAS))
+    if MAY_SITES in chosen.values:
+        found.append(named(kinds.c.site, MAY_SITES))
     if selection.cameras:
         found.append(named(kinds.c.camera_id, "cameras"))
     if selection.sites:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from ..domain.analytics import Bucket, PromptAnalytics
 from ..domain.answers import ModelUsage, PromptResponse, Usage
+from ..domain.audit import AuditLog
 from ..domain.catalogue import Catalogue, Site
 from ..domain.conversations import (
     Conversation,
@@ -24,6 +25,7 @@ from ..domain.conversations import (
     MessageSearch,
     ResponseFilter,
 )
+from ..domain.credentials import KeyStore
 from ..domain.detection import DetectionStore
 from ..domain.events import (
     Coverage,
@@ -66,15 +68,18 @@ from . import (
     message_search,
     model_calls,
     paging,
+    permission,
     prompt_sums,
     retention,
     tenancy,
     turns,
 )
+from .api_keys import SqlKeyStore
+from .audit import SqlAuditLog
 from .database import Database
 from .detection import SqlDetectionStore
 from .fences import SqlFenceStore
-from .ingest import Memory, ingest
+from .ingest import Memory, Stored, ingest
 from .insight_store import OnChange, SqlInsightStore, nobody
 from .kinds import KindIds
 from .session import Session
@@ -93,11 +98,10 @@ class EventReader:
     def __init__(self, session: Session, caller: Caller) -> None:
         self._session = session
         self._caller = caller
-        self._tenant = caller.tenant
 
     def get(self, event_id: str) -> Event:
         """One event. Raises NotFound (EVENT_NOT_FOUND)."""
-        return event_rows.get(self._session, self._tenant, event_id)
+        return event_rows.get(self._session, self._caller, event_id)
 
     def page(
         self,
@@ -119,27 +123,27 @@ class EventReader:
 
     def totals(self, selection: Selection) -> Totals:
         """Aggregates over all that matches."""
-        return counting.totals(self._session, self._tenant, selection)
+        return counting.totals(self._session, self._caller, selection)
 
     def grouped(
         self, selection: Selection, by: Sequence[GroupBy], *, limit: int | None = None
     ) -> list[GroupRow]:
         """Counts by key, most matches first, then by the keys."""
-        return counting.grouped(self._session, self._tenant, selection, by, limit)
+        return counting.grouped(self._session, self._caller, selection, by, limit)
 
     def coverage(
         self, window: Interval, cameras: frozenset[str] | None = None
     ) -> list[CoverageSpan]:
         """Recorded spans inside the window, merged per camera."""
-        return coverage.recorded(self._session, self._tenant, window, cameras)
+        return coverage.recorded(self._session, self._caller, window, cameras)
 
     def coverage_known(self) -> dict[str, Interval]:
         """Cameras that ever reported coverage, and from when to when they did."""
-        return coverage.known(self._session, self._tenant)
+        return coverage.known(self._session, self._caller)
 
     def camera_states(self, at: datetime) -> dict[str, Coverage]:
         """The newest report of each camera that begins at or before an instant."""
-        return coverage.states(self._session, self._tenant, at)
+        return coverage.states(self._session, self._caller, at)
 
 
 class SqlEventStore:
@@ -162,11 +166,14 @@ class SqlEventStore:
         """Store a batch in one transaction."""
         if not events:
             return []
-        stored = await self._database.write(
-            lambda session: ingest(
+
+        def store(session: Session) -> Stored:
+            permission.check_events(session, caller, events)
+            return ingest(
                 session, caller.tenant, events, memory=self.memory, default_zone=self._default_zone
             )
-        )
+
+        stored = await self._database.write(store)
         self.memory.kind_ids.remember(caller.tenant, stored.kinds)
         return stored.outcomes
 
@@ -174,6 +181,7 @@ class SqlEventStore:
         """Store spans in one transaction; a later report replaces what it overlaps."""
         if not spans:
             return []
+        permission.check_spans(caller, spans)
         return await self._database.write(
             lambda session: coverage.ingest(session, caller.tenant, spans, self._default_zone)
         )
@@ -241,7 +249,9 @@ class SqlEventStore:
             return version, kinds.seen(session, caller.tenant)
 
         found = self._kinds[caller.tenant] = await self._database.read(load)
-        return list(found[1])
+        if caller.sees_all:
+            return list(found[1])
+        return [one for one in found[1] if caller.sees(one.site, one.camera_id)]
 
 
 class SqlCatalogueStore:
@@ -255,6 +265,7 @@ class SqlCatalogueStore:
 
     async def put_site(self, caller: Caller, site: Site, *, etag: str = "") -> Site:
         """Create or replace a site; returns it with its new etag."""
+        permission.check_site(caller, site.site_id)
         clock = self._memory.clock(site.time_zone)
         return await self._database.write(
             lambda session: catalogue.put(
@@ -264,9 +275,7 @@ class SqlCatalogueStore:
 
     async def get_site(self, caller: Caller, site_id: str) -> Site:
         """One declared site. Raises NotFound (SITE_NOT_FOUND)."""
-        return await self._database.read(
-            lambda session: catalogue.get(session, caller.tenant, site_id)
-        )
+        return await self._database.read(lambda session: catalogue.get(session, caller, site_id))
 
     async def list_sites(
         self, caller: Caller, *, page_size: int = 50, page_token: str = ""
@@ -287,7 +296,7 @@ class SqlCatalogueStore:
             return version, catalogue.load(session, caller.tenant, version, self._default_zone)
 
         found = self._catalogues[caller.tenant] = await self._database.read(load)
-        return found[1]
+        return permission.visible_catalogue(caller, found[1])
 
 
 class SqlTurnStore:
@@ -580,6 +589,8 @@ class Stores:
     insights: InsightStore
     fences: FenceStore
     detection: DetectionStore
+    keys: KeyStore
+    audit: AuditLog
 
 
 async def open_stores(
@@ -604,6 +615,8 @@ async def open_stores(
         SqlInsightStore(database, on_change=on_insights),
         SqlFenceStore(database),
         SqlDetectionStore(database),
+        SqlKeyStore(database),
+        SqlAuditLog(database),
     )
 
 

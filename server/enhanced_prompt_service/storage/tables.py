@@ -392,3 +392,38 @@ Index("templates_category", templates.c.tenant, templates.c.category)
 
 # Like `event_text`: read only through `templates`, and so through a tenant.
 template_text = table("template_text", column("rowid", BigInteger), column("words", Text))
+# Found before anybody knows the tenant. `cameras` and `sites` are JSON lists, NULL for all.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Str, primary_key=True),
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("role", Str, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("cameras", Text),
+    Column("sites", Text),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+)
+
+# Appended to and never changed: triggers of its migration see to that.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("role", Str, nullable=False),
+    Column("action", Str, nullable=False),
+    Column("outcome", Str, nullable=False),
+    Column("reason", Str, nullable=False),
+    Column("subject", Str, nullable=False),
+    Column("home_tenant", Str, nullable=False),
+    Column("proof", Str, nullable=False),
+    Column("request_id", Str, nullable=False),
+    Column("log_id", Str, nullable=False),
+)
+Index("audit_log_tenant", audit_log.c.tenant, audit_log.c.id)

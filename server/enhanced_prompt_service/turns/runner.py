@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import structlog
@@ -29,7 +29,7 @@ from enhanced_prompt_service.domain.errors import (
     ServiceError,
     Unavailable,
 )
-from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.identity import LOG_ID, Caller
 from enhanced_prompt_service.domain.stores import ConversationStore, TurnStore
 from enhanced_prompt_service.domain.turns import (
     Cancelled,
@@ -351,6 +351,8 @@ class Attempt:
 
     def _response(self, answer: Answer) -> PromptResponse:
         row, parts = self._row, self._parts
+        if log_id := self._caller.attribute(LOG_ID):
+            answer = replace(answer, metadata={**answer.metadata, LOG_ID: log_id})
         return PromptResponse(
             turn_id=row.turn_id,
             message_id=row.message_id,

@@ -131,6 +131,13 @@ class Turns:
         """How many turns run here now."""
         return len(self._running)
 
+    def running_of(self, caller: Caller) -> int:
+        """How many of one user's turns run here now."""
+        return sum(
+            one.caller.tenant == caller.tenant and one.caller.user == caller.user
+            for one in self._running.values()
+        )
+
     @property
     def log_bytes(self) -> int:
         """What the logs of this process hold."""

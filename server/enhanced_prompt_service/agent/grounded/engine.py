@@ -23,7 +23,7 @@ from .index import Index
 from .query import Findings, Query
 from .understand import understand
 
-MOST_INDEXES = 64  # tenants whose index is kept
+MOST_INDEXES = 64  # tenants, and what of them somebody may see, whose index is kept
 
 _PIECES = re.compile(r"\s*\S+\s?|\s+")
 
@@ -38,7 +38,7 @@ class GroundedEngine:
         self._events = events
         self._catalogue = catalogue
         self._default_zone = default_zone
-        self._indexes: OrderedDict[str, Index] = OrderedDict()
+        self._indexes: OrderedDict[object, Index] = OrderedDict()
 
     async def prewarm(self, caller: Caller) -> None:
         """Build what the first question would otherwise wait for."""
@@ -48,12 +48,13 @@ class GroundedEngine:
     async def index(self, caller: Caller) -> Index:
         """The caller's index, rebuilt when the catalogue's version has changed."""
         catalogue = await self._catalogue.catalogue(caller)
-        kept = self._indexes.get(caller.tenant)
+        scope = (caller.tenant, caller.cameras, caller.sites)
+        kept = self._indexes.get(scope)
         if kept is not None and kept.version == catalogue.version:
-            self._indexes.move_to_end(caller.tenant)
+            self._indexes.move_to_end(scope)
             return kept
         index = Index(catalogue, await self._events.kinds(caller), self._default_zone)
-        self._indexes[caller.tenant] = index
+        self._indexes[scope] = index
         while len(self._indexes) > MOST_INDEXES:
             self._indexes.popitem(last=False)
         return index

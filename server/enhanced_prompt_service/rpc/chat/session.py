@@ -219,10 +219,16 @@ class Chat:
                 case "ping":
                     await self._outbox.put(convert.pong(message.ping.time, self._now()))
                 case _:
+                    await self._charge()
                     self._run_beside(message, kind, setup)
         except ServiceError as error:
             message_id: str = getattr(getattr(message, kind), "message_id", "")
             await self._reject(message_id, error)
+
+    async def _charge(self) -> None:
+        """Count one more question of this caller. Raises Exhausted."""
+        if self._call.charge is not None:
+            await self._call.charge()
 
     def _run_beside(self, message: pb.ChatRequest, kind: str, setup: pb.ChatSetup) -> None:
         if self._leaves:
@@ -238,6 +244,8 @@ class Chat:
             self._call.noted["conversation_id"] = self._conversation_id
         elif not convert.repeats(setup, self._setup, self._conversation_id):
             raise _broken("a later setup may bring a new token, and must else repeat the first")
+        if setup.access_token and self._call.renew is not None:
+            await self._call.renew(setup.access_token)
         caller = self._call.caller
         # A conversation that was made just now has no turn: no query for it.
         fresh = not self._setup.conversation_id and not self._was_ready
@@ -248,6 +256,7 @@ class Chat:
                 self._session_id,
                 self._conversation_id,
                 caller,
+                identity=self._call.identity,
                 models=self._options.models,
                 templates=self._toolbox.has_templates,
                 tools=self._toolbox.has_tools,
@@ -269,6 +278,7 @@ class Chat:
                 )
             await self._accept(same)
             return
+        await self._charge()
         current = prompts.current
         if current is not None:
             match setup.multitask_policy:
@@ -349,6 +359,8 @@ class Chat:
                 if first:
                     first = False
                     prompt.turn_id, prompt.behind = attached.turn_id, False
+                    if self._call.record is not None:
+                        await self._call.record("PromptService.Chat/prompt", attached.turn_id)
                     await self._accept(prompt)
                     if prompt.dropped:
                         await self._stop_turn(prompt.turn_id)

@@ -10,7 +10,7 @@ from enhanced_prompt.v1 import answers_pb2, turns_pb2
 from enhanced_prompt.v1 import chat_pb2 as pb
 
 from ...domain.errors import ServiceError
-from ...domain.identity import Caller
+from ...domain.identity import Caller, Identity, Role
 from ...domain.turns import OnDisconnect, TurnRequest
 from ..errors import status_of
 from .times import instant, timestamp
@@ -50,25 +50,29 @@ def ready(
     *,
     templates: bool = False,
     tools: bool = False,
+    identity: Identity | None = None,
     models: tuple[str, ...],
     running_turn_id: str,
 ) -> bytes:
     """The chat is open. Nobody proves who they are until identity is configured."""
-    return pb.ChatResponse(
-        ready=pb.ChatReady(
-            session_id=session_id,
-            conversation_id=conversation_id,
-            authenticated=False,
-            identity=pb.ChatIdentity(tenant=caller.tenant, user_id=caller.user),
-            features=pb.ChatFeatures(
-                template_creation=templates,
-                ai_optimization=tools,
-                langchain_fallback=len(models) > 1,
-                models=models,
-            ),
-            running_turn_id=running_turn_id,
-        )
-    ).SerializeToString()
+    ready = pb.ChatReady(
+        session_id=session_id,
+        conversation_id=conversation_id,
+        authenticated=identity is not None and caller.role is not Role.ANONYMOUS,
+        identity=pb.ChatIdentity(tenant=caller.tenant, user_id=caller.user, name=caller.name),
+        features=pb.ChatFeatures(
+            template_creation=templates,
+            ai_optimization=tools,
+            langchain_fallback=len(models) > 1,
+            models=models,
+        ),
+        running_turn_id=running_turn_id,
+    )
+    if identity is not None:
+        ready.identity.roles.append(caller.role.value)
+        if identity.expires_at is not None:
+            ready.token_expire_time.CopyFrom(timestamp(identity.expires_at))
+    return pb.ChatResponse(ready=ready).SerializeToString()
 
 
 def accepted(message_id: str, turn_id: str, queue_position: int) -> bytes:

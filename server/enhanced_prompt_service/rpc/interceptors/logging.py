@@ -10,7 +10,7 @@ import grpc.aio
 import structlog
 
 from ..call import Call, ClientGone
-from ..errors import code_of
+from ..errors import code_of, status_of
 from ..guard import being_cancelled, public_status
 from ..live import UNCOUNTED
 from ._base import CallInterceptor
@@ -58,6 +58,8 @@ def outcome(call: Call, error: BaseException | None) -> grpc.StatusCode:
     if error is None or isinstance(error, grpc.aio.AbortError):
         return call.code() or grpc.StatusCode.OK
     cancelled = isinstance(error, asyncio.CancelledError)
+    if cancelled and call.ending is not None:
+        return code_of(status_of(call.ending))
     if isinstance(error, ClientGone) or (cancelled and being_cancelled()):
         if call.deadline_passed():
             return grpc.StatusCode.DEADLINE_EXCEEDED

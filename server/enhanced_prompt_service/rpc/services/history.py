@@ -38,6 +38,7 @@ from ..convert.times import interval
 from ._export import write_export
 from ._pages import DEFAULT_PAGE, fitting
 
+_OF_USER = "of_user"  # whose conversations an auditor reads, for the audit log
 DEFAULT_PERIOD = timedelta(days=1)
 LONGEST_PERIOD = timedelta(days=366)
 TYPES: dict[int, ResponseType | None] = {0: None} | {
@@ -76,7 +77,7 @@ class HistoryService:
         self, request: pb.GetConversationRequest, call: Call
     ) -> pb.GetConversationResponse:
         """A conversation of the caller's own."""
-        owner = self._owner(request.user_id, call.caller)
+        owner = self._owner(request.user_id, call)
         found = await self._conversations.get_conversation(owner, request.conversation_id)
         response = pb.GetConversationResponse(conversation=conversation_message(found, self._now()))
         if request.include_responses:
@@ -90,7 +91,7 @@ class HistoryService:
 
         With an `active_range` a page may hold fewer than asked for, and still have a next one.
         """
-        owner = self._owner(request.user_id, call.caller)
+        owner = self._owner(request.user_id, call)
         active = _range(request, "active_range")
         token = request.page_token
         while True:
@@ -110,7 +111,7 @@ class HistoryService:
         self, request: pb.ListMessagesRequest, call: Call
     ) -> pb.ListMessagesResponse:
         """Messages of one conversation, a page at a time."""
-        owner = self._owner(request.user_id, call.caller)
+        owner = self._owner(request.user_id, call)
 
         async def fetch(size: int) -> pb.ListMessagesResponse:
             page = await self._conversations.list_messages(
@@ -131,7 +132,7 @@ class HistoryService:
         self, request: pb.SearchMessagesRequest, call: Call
     ) -> pb.SearchMessagesResponse:
         """Messages by their words, best first, a page at a time."""
-        owner = self._owner(request.user_id, call.caller)
+        owner = self._owner(request.user_id, call)
         asked = MessageSearch(
             request.query,
             request.conversation_id,
@@ -154,7 +155,7 @@ class HistoryService:
         self, request: pb.ListPromptResponsesRequest, call: Call
     ) -> pb.ListPromptResponsesResponse:
         """Stored responses, newest first, a page at a time."""
-        owner = self._owner(request.user_id, call.caller)
+        owner = self._owner(request.user_id, call)
         chosen = ResponseFilter(
             request.conversation_id, _range(request, "time_range"), TYPES[request.response_type]
         )
@@ -174,7 +175,7 @@ class HistoryService:
         self, request: pb.GetPromptAnalyticsRequest, call: Call
     ) -> pb.GetPromptAnalyticsResponse:
         """Sums of a period, by default of the last 24 hours, beside those of the one before."""
-        owner = self._whole(request, call.caller)
+        owner = self._whole(request, call)
         now = self._now()
         period = Interval(now - DEFAULT_PERIOD, now)
         if request.HasField("time_range"):
@@ -205,6 +206,7 @@ class HistoryService:
 
         The rows go first. Whoever repeats the call after an error gets the same answer.
         """
+        call.noted["conversation_id"] = request.conversation_id
         deleted = await self._conversations.delete_conversation(
             call.caller, request.conversation_id, self._now()
         )
@@ -215,7 +217,7 @@ class HistoryService:
         self, request: pb.ExportConversationsRequest, call: Call
     ) -> None:
         """Stream whole conversations, oldest activity first, each with the place behind it."""
-        owner = self._whole(request, call.caller)
+        owner = self._whole(request, call)
         await write_export(
             call,
             self._conversations,
@@ -227,20 +229,23 @@ class HistoryService:
             now=self._now,
         )
 
-    def _whole(self, request: Any, caller: Caller) -> Caller:
+    def _whole(self, request: Any, call: Call) -> Caller:
         """Like `_owner`, for requests that may mean the whole tenant."""
         if not request.whole_tenant:
-            return self._owner(request.user_id, caller)
+            return self._owner(request.user_id, call)
         if request.user_id:
             raise InvalidArgument.of("user_id", "must be empty with whole_tenant")
-        self._check_audit(caller)
-        return caller
+        self._check_audit(call.caller)
+        call.noted[_OF_USER] = "*"
+        return call.caller
 
-    def _owner(self, user_id: str, caller: Caller) -> Caller:
+    def _owner(self, user_id: str, call: Call) -> Caller:
         """Whose history is meant. Raises where it is another's and the caller may not audit."""
+        caller = call.caller
         if not user_id or user_id == caller.user:
             return caller
         self._check_audit(caller)
+        call.noted[_OF_USER] = user_id
         return replace(caller, user=user_id)
 
     def _check_audit(self, caller: Caller) -> None:

@@ -19,6 +19,7 @@ class SiteService:
     async def PutSite(self, request: pb.PutSiteRequest, call: Call) -> pb.PutSiteResponse:  # noqa: N802
         """Create or replace a site; a stale etag is refused."""
         wanted = site(request.site)
+        call.noted["site_id"] = wanted.site_id
         stored = await self._catalogue.put_site(call.caller, wanted, etag=wanted.etag)
         return pb.PutSiteResponse(site=site_message(stored))
 

@@ -1,0 +1,161 @@
+"""Limits over TCP: who is refused, what they are told, and that others are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.rpc.error_details_pb2 import QuotaFailure, RetryInfo
+
+from enhanced_prompt.v1 import chat_pb2, prompt_service_pb2
+from tests.integration.agents import HeldAgent
+from tests.integration.conftest import Start
+from tests.integration.test_identity import calling, mia, tokens
+from tests.rpc.kit import details, gone, reason, refused, status
+
+
+async def test_the_question_over_the_limit_is_told_when_to_come_again(
+    start: Start, tmp_path: Path
+) -> None:
+    agent = HeldAgent()
+    agent.allow(100)
+    async with (
+        start(agent, limit_questions=5, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        for _ in range(5):
+            await stubs.answer(mia())
+        error = await refused(stubs.answer(mia()))
+        assert (error.code(), reason(error)) == (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "RATE_LIMITED",
+        )
+        (retry,) = details(status(error), RetryInfo)
+        assert 0 < retry.retry_delay.ToTimedelta().total_seconds() <= 120
+        (quota,) = details(status(error), QuotaFailure)
+        assert quota.violations[0].subject == "user"
+        assert quota.violations[0].description == "5 questions a minute"
+        assert int(dict(error.trailing_metadata())["retry-after"]) >= 1
+        # Other calls of the same user, and the questions of others, have budgets of their own.
+        await stubs.cameras(mia())
+        await stubs.answer(mia(sub="noah"))
+        await stubs.answer(mia(tenant="beta"))
+
+
+async def test_a_tenant_has_a_limit_for_all_its_users(start: Start, tmp_path: Path) -> None:
+    async with (
+        start(HeldAgent(), limit_tenant_calls=3, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        for user in ("mia", "noah", "olga"):
+            await stubs.cameras(mia(sub=user))
+        error = await refused(stubs.cameras(mia(sub="pete")))
+        (quota,) = details(status(error), QuotaFailure)
+        assert quota.violations[0].subject == "tenant"
+        await stubs.cameras(mia(tenant="beta"))
+
+
+async def test_prompts_of_a_chat_are_questions_and_its_end_is_not(
+    start: Start, tmp_path: Path
+) -> None:
+    agent = HeldAgent()
+    agent.allow(100)
+    async with (
+        start(agent, limit_questions=1, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        call = stubs.prompts.Chat(metadata=mia())
+        await call.write(chat_pb2.ChatRequest(setup=chat_pb2.ChatSetup()))
+        for number in range(2):
+            prompt = chat_pb2.ChatPrompt(message_id=f"m{number}", query="one")
+            await call.write(chat_pb2.ChatRequest(prompt=prompt))
+        rejected = await frame(call, "rejected")
+        assert rejected.message_id == "m1"
+        assert rejected.status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        await call.write(chat_pb2.ChatRequest(ping=chat_pb2.ChatPing()))
+        assert await frame(call, "pong")
+
+
+async def frame(call: Any, kind: str) -> Any:
+    """The next frame of a kind."""
+    while (message := await call.read()).WhichOneof("frame") != kind:
+        pass
+    return getattr(message, kind)
+
+
+async def test_streams_and_turns_of_one_user_are_bounded_and_come_back(
+    start: Start, tmp_path: Path
+) -> None:
+    agent = HeldAgent()
+    async with (
+        start(agent, limit_streams=2, limit_turns=3, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+
+        def ask(metadata: Any) -> Any:
+            return stubs.prompts.Ask(prompt_service_pb2.AskRequest(query="one"), metadata=metadata)
+
+        open_calls = [ask(mia()) for _ in range(2)]
+        for call in open_calls:
+            await call.read()
+        error = await refused(ask(mia()).read())
+        assert "2 streams" in str(error.details())
+        other = ask(mia(sub="noah"))
+        await other.read()
+        for call in open_calls:
+            call.cancel()
+        await gone(
+            lambda: [task for task, one in app.server.live.under_way() if one.caller.user == "mia"]
+        )
+        # Their turns go on: one more may begin, and then three run.
+        third = ask(mia())
+        await third.read()
+        error = await refused(ask(mia()).read())
+        assert "3 turns" in str(error.details())
+        agent.allow(100)
+        while await other.read() is not grpc.aio.EOF:
+            pass
+        while await third.read() is not grpc.aio.EOF:
+            pass
+        await stubs.answer(mia())
+
+
+async def test_a_full_process_sheds_questions_and_serves_the_rest(
+    start: Start, tmp_path: Path
+) -> None:
+    agent = HeldAgent()
+    async with (
+        start(agent, limit_all_turns=1, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        call = stubs.prompts.Ask(prompt_service_pb2.AskRequest(query="one"), metadata=mia())
+        await call.read()
+        error = await refused(stubs.answer(mia(tenant="beta")))
+        (quota,) = details(status(error), QuotaFailure)
+        assert quota.violations[0].subject == "server"
+        await stubs.cameras(mia(tenant="beta"))
+        agent.allow(100)
+        while await call.read() is not grpc.aio.EOF:
+            pass
+        await stubs.answer(mia(tenant="beta"))
+
+
+async def test_the_anonymous_have_limits_of_their_own(start: Start) -> None:
+    agent = HeldAgent()
+    agent.allow(100)
+    async with (
+        start(agent, anonymous_tenant="open", limit_anonymous_questions=1) as app,
+        calling(app) as stubs,
+    ):
+        await stubs.answer(())
+        assert reason(await refused(stubs.answer(()))) == "RATE_LIMITED"
+
+
+async def test_without_identity_nobody_counts(start: Start) -> None:
+    agent = HeldAgent()
+    agent.allow(100)
+    async with start(agent, limit_questions=1) as app, calling(app) as stubs:
+        for _ in range(3):
+            await stubs.answer(())
