@@ -142,8 +142,9 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     if chain.links == (GROUNDED,):
         return grounded_agent(stores, settings)
     from .agent.grounded import GroundedEngine
-    from .agent.modelled import ModelAgent, ModelBudget
+    from .agent.modelled import ModelAgent
     from .agent.prompts import SuggestingAgent
+    from .agent.trail import ModelBudget
 
     engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
     agent = ModelAgent(
