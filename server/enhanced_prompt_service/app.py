@@ -44,8 +44,10 @@ from .domain.dependencies import Dependencies
 from .domain.errors import Reason, Unavailable
 from .domain.health import Health, ProviderHealth
 from .domain.identity import Caller
+from .domain.insights import InsightFilter, InsightPage
 from .domain.limits import LimitRules, Share
 from .domain.retention import Keeper, Removed, Retention
+from .domain.times import Interval
 from .domain.turns import TurnError
 from .domain.warming import Warm, Warmer
 from .health import ServiceHealth
@@ -85,6 +87,7 @@ from .turns import (
 from .workers.place import Place
 
 if TYPE_CHECKING:
+    from .agent.grounded.noticed import Noticed
     from .insights.loop import Loop
     from .insights.replay import Replayed
     from .metrics import Reading, Recorder
@@ -126,6 +129,16 @@ class App:
     metrics_port: int | None = None
 
 
+def _noticed(stores: Stores) -> Noticed:
+    """What answers rest on where they are about what is out of the ordinary."""
+    now = RealClock().now
+
+    async def find(caller: Caller, chosen: InsightFilter, window: Interval) -> InsightPage:
+        return await stores.insights.page(caller, chosen, now=now(), window=window)
+
+    return find
+
+
 def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     """The embedded engine behind its graph: no key, no network."""
     # LangGraph takes half a second to import: only where an agent is really wanted.
@@ -133,7 +146,7 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     from .agent.grounded import GroundedEngine
     from .agent.prompts import SuggestingAgent
 
-    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
     return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
 
 
@@ -146,7 +159,7 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     from .agent.prompts import SuggestingAgent
     from .agent.trail import ModelBudget
 
-    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
     agent = ModelAgent(
         engine,
         chain,
@@ -431,7 +444,9 @@ def _prompt_tools(
 
     engine = getattr(agent, "engine", None)
     if not isinstance(engine, GroundedEngine):
-        engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone)
+        engine = GroundedEngine(
+            stores.events, stores.catalogue, settings.time_zone, _noticed(stores)
+        )
     templates = Templates(
         stores.templates,
         stores.catalogue,

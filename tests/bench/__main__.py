@@ -34,6 +34,7 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    detecting,
     ingest,
     providers,
     questions,
@@ -59,6 +60,7 @@ ROWS: dict[str, Measure] = {
     "subscribe": subscribing.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
+    "detecting": detecting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

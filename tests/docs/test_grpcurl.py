@@ -18,7 +18,7 @@ CALLS = {
     "HistoryService": ("ListConversations", "{}", "{"),
     "EventService": ("ListEvents", "{}", "{"),
     "SiteService": ("ListSites", "{}", "{"),
-    "InsightService": ("ListInsights", "{}", "NOT_IMPLEMENTED_YET"),
+    "InsightService": ("ListInsights", "{}", "{"),
     "TemplateService": ("ListTemplates", "{}", "{"),
     "MetricsService": ("GetMetrics", "{}", "NOT_IMPLEMENTED_YET"),
     "CompatService": ("GetChatbotPrewarm", "{}", "NOT_IMPLEMENTED_YET"),

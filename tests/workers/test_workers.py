@@ -88,6 +88,7 @@ async def test_a_killed_worker_comes_back_and_the_other_one_goes_on(service: Wor
     assert (await replica_at(service.own(0))).startswith("0-")
 
 
+@pytest.mark.soak
 async def test_a_drained_worker_is_replaced_and_no_call_raises(
     tmp_path: Path, redis: RedisServer
 ) -> None:
@@ -119,6 +120,7 @@ async def test_a_drained_worker_is_replaced_and_no_call_raises(
     assert asked >= len(callers)
 
 
+@pytest.mark.soak
 async def test_the_whole_ends_well_and_every_stream_is_told(
     tmp_path: Path, redis: RedisServer
 ) -> None:

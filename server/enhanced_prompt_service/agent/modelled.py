@@ -35,7 +35,6 @@ from .graph import GroundedAgent
 from .grounded import GroundedEngine
 from .instructions import ANSWER_NOW, opening
 from .models import (
-    GROUNDED,
     FailureKind,
     LinkFailure,
     ModelChain,
@@ -237,10 +236,10 @@ class ModelAgent:
         assert "trail" in state
         turn, trail = runtime.context, state["trail"]
         answer = await self._grounded.answer(turn)
-        metadata: dict[str, JsonValue] = {**answer.metadata, "ai_model": GROUNDED}
         if trail.run.passed:
-            metadata["models_passed"] = passed(trail)
-        return {"answer": replace(answer, metadata=metadata)}
+            metadata: dict[str, JsonValue] = {**answer.metadata, "models_passed": passed(trail)}
+            answer = replace(answer, metadata=metadata)
+        return {"answer": answer}
 
     # ---- parts ----------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from .series import Usual
 
 MORE = (2.0, 3.0, 4.5, 7.0)
 LESS = (0.5, 0.25)
-FIRES = 3.9
+FIRES = 3.75
 LEAST_DIFFERENCE = 3.0
 _CALM_SLOTS = 2
 _LONGEST = 12  # slots: what has not fired by then is a baseline that is a little too low

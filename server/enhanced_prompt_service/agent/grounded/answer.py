@@ -17,6 +17,7 @@ from enhanced_prompt_service.domain.answers import (
 
 from .intents import Aspect
 from .query import Findings, Query
+from .wording.anomaly import compose_anomaly
 from .wording.asks import follow_ups, instead
 from .wording.common import Said
 from .wording.compare import compose_compare
@@ -37,6 +38,7 @@ _COMPOSERS: dict[QuestionType, Callable[[Text, Said], None]] = {
     QuestionType.COMPARE: compose_compare,
     QuestionType.WHEN: compose_when,
     QuestionType.DWELL: compose_dwell,
+    QuestionType.ANOMALY: compose_anomaly,
 }
 
 
@@ -60,7 +62,9 @@ def compose(query: Query, findings: Findings) -> Answer:
     score, parts = _confidence(query, findings)
     return Answer(
         response=text.response.strip(),
-        response_type=ResponseType.ANSWER,
+        response_type=(
+            ResponseType.PROACTIVE_INSIGHT if findings.insights else ResponseType.ANSWER
+        ),
         confidence_score=score,
         interpretation=query.interpretation,
         evidence=evidence,
@@ -154,6 +158,8 @@ def _claims_absence(query: Query, findings: Findings) -> bool:
     about what happened.)"""
     if query.question_type is QuestionType.HEALTH or query.nothing or findings.total_matches:
         return False
+    if findings.insights:
+        return False
     return findings.coverage is None or findings.coverage.share != 0
 
 
@@ -179,6 +185,8 @@ def _metadata(query: Query, findings: Findings, parts: dict[str, float]) -> dict
     metadata: dict[str, JsonValue] = {"engine": ENGINE, "confidence_parts": dict(parts)}
     if selection:
         metadata["selection"] = selection
+    if findings.insights:
+        metadata["insights"] = [one.insight_id for one in findings.insights]
     unknown = sum(1 for one in findings.confidences if one is None)
     if unknown:
         metadata["evidence_without_confidence"] = unknown

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from enhanced_prompt_service.domain.answers import Answer, PromptResponse
+from enhanced_prompt_service.domain.answers import Answer, PromptResponse, QuestionType
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.stores import CatalogueStore, EventStore
 from enhanced_prompt_service.domain.turns import TurnRequest
@@ -20,6 +20,7 @@ from . import retrieve as retrieval
 from .answer import compose
 from .english import english
 from .index import Index
+from .noticed import Noticed, with_insights
 from .query import Findings, Query
 from .understand import understand
 
@@ -32,9 +33,17 @@ class GroundedEngine:
     """Answers from the event store alone.
 
     `default_zone` is the tenant's IANA time zone, for questions whose cameras share none.
+    `noticed` gives insights; without it the engine says that it does not judge.
     """
 
-    def __init__(self, events: EventStore, catalogue: CatalogueStore, default_zone: str) -> None:
+    def __init__(
+        self,
+        events: EventStore,
+        catalogue: CatalogueStore,
+        default_zone: str,
+        noticed: Noticed | None = None,
+    ) -> None:
+        self._noticed = noticed
         self._events = events
         self._catalogue = catalogue
         self._default_zone = default_zone
@@ -74,13 +83,19 @@ class GroundedEngine:
             index=await self.index(caller),
             narrowing=request.filter,
             time_zone=request.time_zone,
+            judges=self._noticed is not None,
         )
 
     async def retrieve(self, caller: Caller, query: Query) -> Findings:
         """What the store says about it, from one snapshot. Raises Unavailable."""
         if query.settled:
             return Findings()
-        return await self._events.snapshot(caller, lambda reader: retrieval.retrieve(query, reader))
+        findings = await self._events.snapshot(
+            caller, lambda reader: retrieval.retrieve(query, reader)
+        )
+        if query.question_type is QuestionType.ANOMALY and self._noticed is not None:
+            return await with_insights(caller, query, findings, self._noticed)
+        return findings
 
     def compose(self, query: Query, findings: Findings) -> Answer:
         """The answer. Pure."""

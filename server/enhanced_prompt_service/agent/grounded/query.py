@@ -19,6 +19,7 @@ from enhanced_prompt_service.domain.events import (
     Selection,
     Totals,
 )
+from enhanced_prompt_service.domain.insights import Insight
 from enhanced_prompt_service.domain.times import Interval, RecurringMask
 
 from .index import Index
@@ -185,6 +186,8 @@ class Findings:
     elsewhere: tuple[Interval, ...] = ()  # nearest recorded spans, where none was in the window
     states: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
     missing_words: tuple[str, ...] = ()  # of the searched text, those that occur in no event
+    insights: tuple[Insight, ...] = ()  # of a question about what is out of the ordinary
+    more_insights: bool = False  # than were looked at
     loose: bool = False  # no event has all words of the text, only some
     confidences: tuple[float | None, ...] = ()  # of the evidence, as the source gave them
 

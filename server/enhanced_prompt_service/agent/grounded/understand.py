@@ -62,15 +62,18 @@ def understand(
     index: Index,
     narrowing: QuestionFilter | None = None,
     time_zone: str = "",
+    judges: bool = False,
 ) -> Query:
     """The Query that a question means. Never raises for whatever text.
 
     `now` is the question's present (aware); `time_zone` an IANA name, or "" for that of the
     cameras that are meant; `narrowing` the request's filter, which holds whatever is asked.
+    `judges` says that there are insights to answer from what is out of the ordinary.
     """
     now = now.astimezone(UTC)
     try:
-        return _understood(text, history, now, index, narrowing or QuestionFilter(), time_zone)
+        chosen = narrowing or QuestionFilter()
+        return _understood(text, history, now, index, chosen, time_zone, judges=judges)
     except Settled as end:
         return _settled(end, now, index, time_zone)
 
@@ -96,6 +99,8 @@ def _understood(
     index: Index,
     narrowing: QuestionFilter,
     time_zone: str,
+    *,
+    judges: bool,
 ) -> Query:
     if now.year not in YEARS:
         raise Settled(f"The year {now.year} is too far away to be asked from.", examples(index))
@@ -126,7 +131,7 @@ def _understood(
     if before is not None and follows:
         _point_at_evidence(question, draft, before)
     _compare(question, draft, index)
-    _shape(question, draft, now, zone)
+    _shape(question, draft, now, zone, judges=judges)
     narrow(draft, narrowing, index, now)
     mask_in_zone(draft, zone, index)
     return query_of(draft, now, zone, index)
@@ -330,15 +335,18 @@ def _compare(question: Question, draft: Draft, index: Index) -> None:
     )
 
 
-def _shape(question: Question, draft: Draft, now: datetime, zone: ZoneInfo) -> None:
+def _shape(
+    question: Question, draft: Draft, now: datetime, zone: ZoneInfo, *, judges: bool
+) -> None:
     """Types that depend on the window, and the windows that types have by default."""
-    if draft.type is QuestionType.RECAP and not draft.windows and not draft.event_id:
+    by_day = draft.type is QuestionType.RECAP or draft.type is QuestionType.ANOMALY
+    if by_day and not draft.windows and not draft.event_id:
         said_all = any("all that was recorded" in note for note in draft.assumptions)
         if not said_all:
             today = now.astimezone(zone).date()
             draft.windows = _today(today, now, zone)
             draft.assumptions.append("no time was named: today")
-    if draft.type is QuestionType.ANOMALY or draft.type is QuestionType.PREDICTION:
+    if draft.type is QuestionType.PREDICTION or (draft.type is QuestionType.ANOMALY and not judges):
         _not_yet(draft)
     if draft.mask is not None and draft.type in _MASKABLE and draft.aspect is not Aspect.CLIPS:
         draft.type = QuestionType.RECURRING
