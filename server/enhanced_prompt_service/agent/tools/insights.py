@@ -16,7 +16,13 @@ from enhanced_prompt_service.domain.answers import (
 )
 from enhanced_prompt_service.domain.events import Totals
 from enhanced_prompt_service.domain.identity import Caller
-from enhanced_prompt_service.domain.insights import Insight, InsightFilter, InsightReader, Severity
+from enhanced_prompt_service.domain.insights import (
+    Insight,
+    InsightDraft,
+    InsightFilter,
+    InsightReader,
+    Severity,
+)
 from enhanced_prompt_service.domain.turns import QuestionFilter
 
 from ..grounded import Findings, Query
@@ -63,7 +69,7 @@ async def look_at_insights(
     )
     # One page is looked at: what was noticed long before is found by its time.
     page = await store.page(caller, chosen, now=now, window=query.time_range, page_size=PAGE)
-    seen = [one for one in page.items if _may_be_seen(one, narrowing, query.now)]
+    seen = [one for one in page.items if _may_be_seen(one, caller, narrowing, query.now)]
     found = tuple(seen[: wanted.limit]) if not query.nothing else ()
     evidence: dict[str, Evidence] = {}
     for one in found:
@@ -85,14 +91,17 @@ async def look_at_insights(
     return FoundInsights(query, Findings(totals=totals), answer, found)
 
 
-def _may_be_seen(one: Insight, narrowing: QuestionFilter, present: datetime) -> bool:
-    """Whether all that an insight speaks of lies inside of a request's filter and present: its
-    words cannot be narrowed."""
+def _may_be_seen(
+    one: Insight, caller: Caller, narrowing: QuestionFilter, present: datetime
+) -> bool:
+    """Whether all that an insight speaks of is the caller's to see, and lies inside of a request's
+    filter and present: its words cannot be narrowed."""
     what, within = one.content, narrowing.time_range
     kinds = {event.event_type for event in what.evidence}
     sure = all(event.confidence >= (narrowing.min_confidence or 0.0) for event in what.evidence)
     return (
         what.window.end <= present
+        and _theirs(what, caller)
         and sure
         and (not narrowing.cameras or set(what.cameras) <= set(narrowing.cameras))
         and (not narrowing.sites or set(what.sites) <= set(narrowing.sites))
@@ -100,6 +109,19 @@ def _may_be_seen(one: Insight, narrowing: QuestionFilter, present: datetime) -> 
         and (
             within is None or (within.start <= what.window.start and what.window.end <= within.end)
         )
+    )
+
+
+def _theirs(what: InsightDraft, caller: Caller) -> bool:
+    """Whether a caller may see every camera that an insight names; one that names none speaks of
+    whole sites."""
+    if caller.sees_all:
+        return True
+    cameras, sites = caller.cameras, caller.sites
+    return (
+        (cameras is None or (bool(what.cameras) and cameras.issuperset(what.cameras)))
+        and (sites is None or (bool(what.sites) and sites.issuperset(what.sites)))
+        and all(caller.sees(event.site, event.camera_id) for event in what.evidence)
     )
 
 
