@@ -68,14 +68,16 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     if chain.links == (GROUNDED,):
         return grounded_agent(stores, settings)
     from ..agent.grounded import GroundedEngine
-    from ..agent.modelled import ModelAgent, ModelBudget
+    from ..agent.modelled import ModelAgent
     from ..agent.prompts import SuggestingAgent
+    from ..agent.trail import ModelBudget
 
     engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
     agent = ModelAgent(
         engine,
         chain,
         settings.time_zone,
+        insights=stores.insights,
         budget=ModelBudget(settings.model_steps, settings.model_tokens, settings.model_seconds),
         monotonic=time.monotonic,
     )
