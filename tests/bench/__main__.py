@@ -39,6 +39,7 @@ from .rows import (
     providers,
     questions,
     resuming,
+    security,
     sharing,
     slow_reader,
     starting,
@@ -60,6 +61,7 @@ ROWS: dict[str, Measure] = {
     "subscribe": subscribing.measure,
     "slow-reader": slow_reader.measure,
     "workers": sharing.measure,
+    "security": security.measure,
     "detecting": detecting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"

@@ -431,3 +431,24 @@ async def test_a_call_that_waits_for_a_slow_reader_ends_as_well(
         call = stubs.prompts.Ask(prompt_service_pb2.AskRequest(query=many), metadata=soon)
         await call.read()
         assert await app.server.live.ended(30)
+
+
+async def test_a_stream_of_the_client_ends_with_its_token_too(start: Start, tmp_path: Path) -> None:
+    async with start(HeldAgent(), **tokens(tmp_path)) as app, calling(app) as stubs:
+        soon = mia(role="service", exp=int(time.time()) + 2)
+        call = stubs.events.IngestEvents(metadata=soon)
+        await call.wait_for_connection()
+        error = await refused(call)
+        assert (error.code(), reason(error)) == (
+            grpc.StatusCode.UNAUTHENTICATED,
+            "CREDENTIALS_EXPIRED",
+        )
+
+
+@pytest.mark.parametrize("tenant", [" beta", "acme / beta", "x" * 300])
+async def test_not_even_a_super_admin_chooses_what_is_no_tenant(
+    start: Start, tmp_path: Path, tenant: str
+) -> None:
+    async with start(HeldAgent(), **tokens(tmp_path)) as app, calling(app) as stubs:
+        metadata = (*mia(role="superAdmin"), ("x-tenant", tenant))
+        assert reason(await refused(stubs.cameras(metadata))) == "PERMISSION_DENIED"

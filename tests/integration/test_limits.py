@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import pytest
 from google.rpc.error_details_pb2 import QuotaFailure, RetryInfo
 
 from enhanced_prompt.v1 import chat_pb2, prompt_service_pb2
@@ -14,6 +15,7 @@ from tests.integration.agents import HeldAgent
 from tests.integration.conftest import Start
 from tests.integration.test_identity import calling, mia, tokens
 from tests.rpc.kit import details, gone, reason, refused, status
+from tests.support.redis import redis_server
 
 
 async def test_the_question_over_the_limit_is_told_when_to_come_again(
@@ -159,3 +161,24 @@ async def test_without_identity_nobody_counts(start: Start) -> None:
     async with start(agent, limit_questions=1) as app, calling(app) as stubs:
         for _ in range(3):
             await stubs.answer(())
+
+
+@pytest.mark.redis
+async def test_replicas_count_together(start: Start, tmp_path: Path) -> None:
+    agents = HeldAgent(), HeldAgent()
+    with redis_server() as redis:
+        shared = {"limit_questions": 3, "redis_url": redis.url, **tokens(tmp_path)}
+        async with (
+            start(agents[0], **shared) as one,
+            start(agents[1], **shared) as two,
+            calling(one) as first,
+            calling(two) as second,
+        ):
+            for agent in agents:
+                agent.allow(100)
+            await first.answer(mia())
+            await second.answer(mia())
+            await first.answer(mia())
+            for stubs in (first, second):
+                assert reason(await refused(stubs.answer(mia()))) == "RATE_LIMITED"
+            await second.answer(mia(sub="noah"))

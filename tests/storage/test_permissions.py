@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,19 @@ from enhanced_prompt_service.domain.events import (
     Selection,
 )
 from enhanced_prompt_service.domain.identity import Caller, Role
+from enhanced_prompt_service.domain.insights import (
+    InsightDraft,
+    InsightFilter,
+    InsightPage,
+    Verdict,
+)
 from enhanced_prompt_service.domain.times import DailyRange, Interval, RecurringMask
 from enhanced_prompt_service.domain.turns import TurnRequest
 from enhanced_prompt_service.storage import Database, Stores, open_stores
+from enhanced_prompt_service.storage.insight_store import SqlInsightStore
 
 from .makers import ME, at, event, span
+from .test_insights import draft
 
 ONLY_G1 = Caller(ME.tenant, "vic", role=Role.VIEWER, cameras=frozenset({"G1"}))
 ONLY_SCHOOL = Caller(ME.tenant, "vic", role=Role.VIEWER, sites=frozenset({"school"}))
@@ -107,10 +115,20 @@ async def everything(stores: Stores, caller: Caller) -> dict[str, object]:
                         page_token=page.next_page_token,
                     )
                 ).items
+    for chosen in (InsightFilter(), InsightFilter(cameras=frozenset({"V1"}))):
+        insights = await stores.insights.page(caller, chosen, now=at(500))
+        found[f"insights of {set(chosen.cameras)}"] = insights.items
+        log = (await stores.insights.after(caller, 0, 100)).revisions
+        within = chosen.within(caller)
+        found[f"log of {set(chosen.cameras)}"] = [
+            (one.insight, one.change) for one in log if within.passes(one)
+        ]
     return found
 
 
 QUESTIONS = (
+    "Anything out of the ordinary today?",
+    "Anything unusual at V1 today?",
     "How many trucks were there today?",
     "What happened at the safe?",
     "What did the Vault camera see?",
@@ -126,7 +144,11 @@ QUESTIONS = (
 
 async def answers(stores: Stores, caller: Caller) -> list[object]:
     """What the embedded engine says to a caller. It keeps an index: one engine asks for all."""
-    engine = GroundedEngine(stores.events, stores.catalogue, "UTC")
+
+    def noticed(who: Caller, chosen: InsightFilter, window: Interval) -> Awaitable[InsightPage]:
+        return stores.insights.page(who, chosen, now=at(500), window=window)
+
+    engine = GroundedEngine(stores.events, stores.catalogue, "UTC", noticed)
     await engine.answer(ME, TurnRequest(QUESTIONS[0]), (), at(300))
     return [await engine.answer(caller, TurnRequest(one), (), at(300)) for one in QUESTIONS]
 
@@ -167,7 +189,24 @@ _spans = st.lists(
     ),
     max_size=4,
 )
+_insights = st.lists(st.sets(_places, max_size=2), max_size=3)
 _numbers = itertools.count()
+
+
+def noticed_at(number: int, places: Collection[tuple[str, str]], prefix: str) -> InsightDraft:
+    """Something unusual at these cameras."""
+    return draft(
+        f"{prefix}{number}",
+        cameras=tuple(sorted({camera for _, camera in places})),
+        sites=tuple(sorted({site for site, _ in places})),
+        window=Interval(at(number), at(60)),
+    )
+
+
+def may_know(caller: Caller, what: InsightDraft) -> bool:
+    """The rule for insights, said once more."""
+    pairs = ((caller.cameras, what.cameras), (caller.sites, what.sites))
+    return all(allowed is None or (names and set(names) <= allowed) for allowed, names in pairs)
 
 
 def made(given: Sequence[tuple[tuple[str, str], dict[str, Any]]], prefix: str) -> list[Event]:
@@ -187,7 +226,14 @@ def made(given: Sequence[tuple[tuple[str, str], dict[str, Any]]], prefix: str) -
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(seen=_world, hidden=_world, seen_spans=_spans, hidden_spans=_spans)
+@given(
+    seen=_world,
+    hidden=_world,
+    seen_spans=_spans,
+    hidden_spans=_spans,
+    seen_insights=_insights,
+    hidden_insights=_insights,
+)
 def test_worlds_that_differ_only_in_what_is_hidden_look_the_same(
     tmp_path: Path,
     caller: Caller,
@@ -195,6 +241,8 @@ def test_worlds_that_differ_only_in_what_is_hidden_look_the_same(
     hidden: Any,
     seen_spans: Any,
     hidden_spans: Any,
+    seen_insights: Any,
+    hidden_insights: Any,
 ) -> None:
     """On SQLite: the conditions are the same on both databases, and so are these stores."""
 
@@ -206,12 +254,23 @@ def test_worlds_that_differ_only_in_what_is_hidden_look_the_same(
     spans = [one for one in seen_spans if may(one[0])]
     secret_spans = [one for one in hidden_spans if not may(one[0])]
 
+    known = [noticed_at(number, one, "e") for number, one in enumerate(seen_insights)]
+    known = [one for one in known if may_know(caller, one)]
+    unknown = [noticed_at(number, one, "h") for number, one in enumerate(hidden_insights)]
+    unknown = [one for one in unknown if not may_know(caller, one)]
+
     async def told(more: Sequence[Event], more_spans: Sequence[Any], *, all_sites: bool) -> object:
+        said: list[str] = []
         path = tmp_path / f"{next(_numbers)}.db"
         database = await Database.open(f"sqlite:///{path}")
         try:
             await database.migrate()
             stores = await open_stores(database)
+            insights = SqlInsightStore(database, new_id=lambda: f"insight {said[-1]}")
+            stores = replace(stores, insights=insights)
+            for one in (*(unknown if all_sites else ()), *known):
+                said.append(one.dedupe_key)
+                await insights.publish(ME, one, now=at(len(one.dedupe_key)))
             for site in SITES:
                 await declare(stores, caller, site, hidden=all_sites)
             await stores.events.ingest(ME, [*more, *common])
@@ -303,3 +362,69 @@ async def test_a_site_is_declared_only_by_those_who_may_see_all_of_it(both: Stor
     assert await both.catalogue.put_site(manager, school, etag=school.etag)
     with pytest.raises(PermissionDenied):
         await both.catalogue.put_site(manager, SITES[1])
+
+
+KEYS = {
+    "own": draft("own", cameras=("G1",), sites=("school",)),
+    "both": draft("both", cameras=("G1", "V1"), sites=("school",)),
+    "hidden": draft("hidden", cameras=("V1",), sites=("vault",)),
+    "of none": draft("of none", cameras=(), sites=()),
+    "without a site": draft("without a site", cameras=("G1",), sites=()),
+}
+SHOWN = {
+    "all": (ME, set(KEYS)),
+    "camera": (ONLY_G1, {"own", "without a site"}),
+    "site": (ONLY_SCHOOL, {"own", "both"}),
+    "camera and site": (BOTH, {"own"}),
+    "nothing": (NOTHING, set[str]()),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+async def test_an_insight_is_shown_to_those_who_may_see_all_that_it_speaks_of(
+    stores: Stores, name: str
+) -> None:
+    caller, shown = SHOWN[name]
+    ids = {
+        key: (await stores.insights.publish(ME, one, now=at(0))).insight.insight_id
+        for key, one in KEYS.items()
+    }
+    page = await stores.insights.page(caller, InsightFilter(), now=at(1))
+    assert {one.content.dedupe_key for one in page.items} == shown
+    named = await stores.insights.page(caller, InsightFilter(cameras=frozenset({"V1"})), now=at(1))
+    assert {one.content.dedupe_key for one in named.items} == shown & {"both", "hidden"}
+    log = (await stores.insights.after(ME, 0, 100)).revisions
+    wanted = InsightFilter().within(caller)
+    assert {one.insight.content.dedupe_key for one in log if wanted.passes(one)} == shown
+    for key, insight_id in ids.items():
+        got = await outcome(stores.insights.get(caller, insight_id, now=at(1)))
+        noted = await outcome(
+            stores.insights.acknowledge(
+                caller, [insight_id], verdict=Verdict.USEFUL, note="", now=at(1)
+            )
+        )
+        if key not in shown:
+            nowhere = await outcome(stores.insights.get(caller, "nowhere", now=at(1)))
+            assert got == noted
+            assert str(got).replace(insight_id, "nowhere") == str(nowhere)
+
+
+async def test_an_insight_that_grows_beyond_what_is_seen_is_not_shown_any_more(
+    stores: Stores,
+) -> None:
+    await stores.insights.publish(ME, KEYS["own"], now=at(0))
+    grown = replace(KEYS["own"], cameras=("G1", "V1"), event_count=9)
+    await stores.insights.publish(ME, grown, now=at(1))
+    first, second = (await stores.insights.after(ME, 0, 100)).revisions
+    wanted = InsightFilter().within(ONLY_G1)
+    assert (wanted.passes(first), wanted.passes(second)) == (True, False)
+    assert (await stores.insights.page(ONLY_G1, InsightFilter(), now=at(2))).items == ()
+
+
+async def test_only_those_who_see_all_publish_or_mute(stores: Stores) -> None:
+    bridge = replace(ONLY_G1, role=Role.SERVICE)
+    with pytest.raises(PermissionDenied):
+        await stores.insights.publish(bridge, KEYS["own"], now=at(0))
+    with pytest.raises(PermissionDenied):
+        await stores.insights.mute(bridge, "own", until=at(9), note="", now=at(0))
+    assert (await stores.insights.page(ME, InsightFilter(), now=at(1))).items == ()

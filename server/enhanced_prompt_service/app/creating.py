@@ -89,10 +89,10 @@ async def create_app(
         around = Around(
             counted,
             identities(base),
-            await stack.enter_async_context(limits(settings, run)),
             await stack.enter_async_context(trail(base)),
         )
-        server = rpc_server(base, served, around)
+        limited = await stack.enter_async_context(limits(settings, run))
+        server = rpc_server(base, served, around, limited)
         if around.identities is not None:
             await stack.enter_async_context(around.identities.watching(server.live))
         await stack.enter_async_context(health.watching())

@@ -60,11 +60,12 @@ class Around:
 
     recorder: Recorder | None = None
     identities: Identities | None = None
-    limits: LimitsInterceptor | None = None
     trail: AuditTrail | None = None
 
 
-def rpc_server(base: Base, served: Served, around: Around) -> RpcServer:
+def rpc_server(
+    base: Base, served: Served, around: Around, limits: LimitsInterceptor | None
+) -> RpcServer:
     """Everything put together; nothing listens yet."""
     settings, place, trail = base.settings, base.place, around.trail
     options = RpcOptions(
@@ -98,7 +99,7 @@ def rpc_server(base: Base, served: Served, around: Around) -> RpcServer:
         replica=base.replica,
         call_ended=None if around.recorder is None else around.recorder.call_ended,
         resolve=default_caller if around.identities is None else around.identities.resolve,
-        interceptors=() if around.limits is None else (around.limits,),
+        interceptors=() if limits is None else (limits,),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
     )
     served.health.serves(server, prompts)

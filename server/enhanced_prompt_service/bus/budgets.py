@@ -2,7 +2,7 @@
 
 Both count by a sliding window: those of the present window, and of the one before as much as is
 left of it. In Redis the `limits` library does it; in the process a few lines do, since the
-library's memory starts a task, and a thread, with each call that it counts (docs/decisions).
+library's memory walks all of its keys with each call that it counts (docs/decisions).
 """
 
 from __future__ import annotations

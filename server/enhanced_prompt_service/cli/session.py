@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
+import grpc
 import typer
 
 from enhanced_prompt import Client, ClientOptions, ConnectionFailed, EnhancedPromptError
@@ -30,12 +34,35 @@ ServerOption: TypeAlias = Annotated[
 ]
 
 
+TOKEN = "EPS_TOKEN"  # noqa: S105 - the name of the variable
+SERVER_CA = "EPS_SERVER_CA"
+
+
 @contextmanager
 def connected(server: str | None, options: ClientOptions | None = None) -> Generator[Client]:
-    """A client of the server that is meant; errors end the command with their exit code."""
+    """A client of the server that is meant; errors end the command with their exit code.
+
+    Where the server asks who calls, EPS_TOKEN is the token or API key to show (never an option:
+    other users of the machine see those); EPS_SERVER_CA is a PEM file of whom to believe about the
+    server, and turns TLS on.
+    """
     target = find_target(server, home())
-    with said(target), Client(target, options=options) as client:
+    options = options or ClientOptions()
+    if token := os.environ.get(TOKEN):
+        metadata = {**options.metadata, "authorization": f"Bearer {token}"}
+        options = replace(options, metadata=metadata)
+    with said(target), Client(target, options=options, credentials=_credentials()) as client:
         yield client
+
+
+def _credentials() -> grpc.ChannelCredentials | None:
+    path = os.environ.get(SERVER_CA)
+    if not path:
+        return None
+    try:
+        return grpc.ssl_channel_credentials(Path(path).read_bytes())
+    except OSError as error:
+        fail(f"{SERVER_CA}: {error}", USAGE)
 
 
 @contextmanager

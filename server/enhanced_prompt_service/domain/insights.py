@@ -229,13 +229,28 @@ class Muted:
 
 @dataclass(frozen=True, slots=True)
 class InsightFilter:
-    """Empty fields narrow nothing; names in one field are alternatives."""
+    """Empty fields narrow nothing; names in one field are alternatives.
+
+    `may_cameras` and `may_sites` are those of a caller (`within`), None for all: an insight speaks
+    of all of its cameras, so it is shown only to those who may see each of them, and one that
+    names none only to those who may see all.
+    """
 
     types: frozenset[InsightType] = frozenset()
     min_severity: Severity = Severity.LOW
     cameras: frozenset[str] = frozenset()
     sites: frozenset[str] = frozenset()
     include_muted: bool = False
+    may_cameras: frozenset[str] | None = None
+    may_sites: frozenset[str] | None = None
+
+    def within(self, caller: Caller) -> InsightFilter:
+        """The same for somebody who may see only some cameras."""
+        return replace(self, may_cameras=caller.cameras, may_sites=caller.sites)
+
+    def shows(self, cameras: Sequence[str], sites: Sequence[str]) -> bool:
+        """Whether an insight of these may be shown."""
+        return _within(cameras, self.may_cameras) and _within(sites, self.may_sites)
 
     def passes(self, revision: Revision) -> bool:
         """Whether an entry of the log is meant. Mutes count as they were when it was made, so that
@@ -262,11 +277,16 @@ class InsightFilter:
         sites: tuple[str, ...],
     ) -> bool:
         return (
-            severity >= self.min_severity
+            self.shows(cameras, sites)
+            and severity >= self.min_severity
             and (not self.types or what.type in self.types)
             and (not self.cameras or not self.cameras.isdisjoint(cameras))
             and (not self.sites or not self.sites.isdisjoint(sites))
         )
+
+
+def _within(names: Sequence[str], allowed: frozenset[str] | None) -> bool:
+    return allowed is None or (bool(names) and allowed.issuperset(names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ..domain.insights import (
     Verdict,
 )
 from ..domain.times import Interval
-from . import insight_changes, insight_log, insight_rows, subscriptions
+from . import insight_changes, insight_log, insight_rows, permission, subscriptions
 from .database import Database
 
 OnChange = Callable[[str], Awaitable[None]]
@@ -64,7 +64,7 @@ class SqlInsightStore:
         """Insights as they are now, newest first by their first revision."""
         return await self._database.read(
             lambda s: insight_rows.page(
-                s, caller, chosen, now, status, window, page_size, page_token
+                s, caller, chosen.within(caller), now, status, window, page_size, page_token
             )
         )
 
@@ -79,6 +79,7 @@ class SqlInsightStore:
         request_hash: str = "",
     ) -> Published:
         """Make an insight, or let the unresolved one with the same dedupe_key grow."""
+        permission.check_all(caller)
         published = await self._database.write(
             lambda s: insight_changes.publish(
                 s,
@@ -130,6 +131,7 @@ class SqlInsightStore:
         self, caller: Caller, dedupe_key: str, *, until: datetime | None, note: str, now: datetime
     ) -> Muted:
         """Silence a key until an instant; None lifts it."""
+        permission.check_all(caller)
         muted = await self._database.write(
             lambda s: insight_changes.mute(s, caller, dedupe_key, until, note, now)
         )

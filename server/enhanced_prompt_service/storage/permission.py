@@ -66,6 +66,13 @@ def check_site(caller: Caller, site_id: str) -> None:
         raise PermissionDenied("this site is not yours to declare", "sites")
 
 
+def check_all(caller: Caller) -> None:
+    """Raises PermissionDenied where the caller may not see every camera: what they are about to
+    say would stand beside, or silence, what is said of others."""
+    if not caller.sees_all:
+        raise PermissionDenied("this is for callers who may see every camera", _WRITING)
+
+
 def check_events(session: Session, caller: Caller, given: Sequence[Event]) -> None:
     """Raises PermissionDenied where the caller may not store one of them: it is of a camera that
     they may not see, or would change an event of one."""

@@ -23,7 +23,7 @@ from ...domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from ...domain.identity import HOME_TENANT, LOG_ID, Caller, Identity, Role
+from ...domain.identity import HOME_TENANT, LOG_ID, Caller, Identity, Role, is_name
 from ..access import check, is_public
 from ..call import Call
 from ..live import LiveCalls
@@ -144,7 +144,7 @@ class Identities:
     def _enter(self, call: Call, identity: Identity) -> Caller:
         """The caller in the tenant that it chooses."""
         wanted = call.header(TENANT) or identity.caller.tenant
-        if not identity.may_choose(wanted):
+        if not is_name(wanted) or not identity.may_choose(wanted):
             raise PermissionDenied("this tenant is not yours to choose", "tenant")
         caller = identity.within(wanted)
         call.identity = identity
