@@ -428,3 +428,18 @@ async def test_only_those_who_see_all_publish_or_mute(stores: Stores) -> None:
     with pytest.raises(PermissionDenied):
         await stores.insights.mute(bridge, "own", until=at(9), note="", now=at(0))
     assert (await stores.insights.page(ME, InsightFilter(), now=at(1))).items == ()
+
+
+@pytest.mark.parametrize("common", ["blue", "truck"])
+async def test_the_order_of_best_matches_tells_nothing_of_hidden_words(
+    stores: Stores, common: str
+) -> None:
+    """A word that is common among hidden texts is worth no less in those that are seen."""
+    seen = [event("e0", description="blue gate"), event("e1", 1, description="truck gate")]
+    hidden = [
+        event(f"h{number}", number, camera_id="V1", description=common) for number in range(20)
+    ]
+    await stores.events.ingest(ME, [*seen, *hidden])
+    asked = Selection(text="blue truck")
+    page = await stores.events.page(ONLY_G1, asked, order=Order.BEST_MATCH)
+    assert [one.event_id for one in page.items] == ["e0", "e1"]
