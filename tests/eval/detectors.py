@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from multiprocessing import get_context
 
 from enhanced_prompt_service.domain.insights import InsightDraft
 from enhanced_prompt_service.domain.times import Interval
@@ -215,7 +216,7 @@ def score_seed(seed: int) -> Scores:
 def score_seeds(seeds: Sequence[int] = SEEDS) -> Scores:
     """The scores of some sites together, a process each for as many as there are cores."""
     scores = Scores()
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         for one in pool.map(score_seed, seeds):
             scores.there += one.there
             scores.found += one.found

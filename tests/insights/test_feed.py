@@ -11,7 +11,7 @@ import pytest
 
 from enhanced_prompt_service.bus import MemoryBus
 from enhanced_prompt_service.domain.errors import Unavailable
-from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.identity import Caller, Role
 from enhanced_prompt_service.domain.insights import (
     InsightFilter,
     LogEnds,
@@ -217,6 +217,20 @@ async def test_tenants_have_feeds_of_their_own(told: Told) -> None:
         assert await taken(mine, 2) == [1, 2]
         assert await taken(theirs, 1) == [1]
         assert await theirs.take(0) is Mark.IDLE
+
+
+async def test_who_may_see_some_cameras_is_told_of_them_alone(told: Told) -> None:
+    feeds = told.feeds(ring_bytes=2 * SIZE)
+    viewer = Caller(ME.tenant, "vic", role=Role.VIEWER, cameras=frozenset({"G1"}))
+    await told.publish("a", "b", "c")
+    await told.publish("d", cameras=("G2",))
+    await told.publish("e", cameras=("G1", "G2"))
+    await told.publish("f", cameras=())
+    async with feeds.subscribe(viewer, 0, ANY) as one:
+        assert await taken(one, 4) == [1, 2, 3, 0]
+        await told.publish("g", cameras=("G2",))
+        await told.publish("h")
+        assert await taken(one, 1) == [8]
 
 
 async def test_a_nudge_ends_the_waiting_once(told: Told) -> None:

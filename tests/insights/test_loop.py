@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -271,6 +273,60 @@ async def test_much_that_comes_too_late_is_counted_anew(stores: Stores) -> None:
     await running.until(END + 2 * HOUR)
     keys = {one.insight.content.dedupe_key for one in await log(stores)}
     assert "activity_spike:s:c1" in keys
+
+
+async def test_what_was_told_in_its_time_is_not_told_again_when_all_is_counted_anew(
+    stores: Stores,
+) -> None:
+    await put(stores, events(spiky(END - START)), recording(START, END + 3 * HOUR))
+    await put(stores, events(counts(3 * HOUR, END)))
+    running = Running(stores, START)
+    await running.until(END)
+    await running.until(END + 4 * HOUR)
+    before = await log(stores)
+    assert [one.change for one in before][-1] is Change.RESOLVED
+    earlier = counts(3 * DAY, START - 3 * DAY)
+    await put(stores, events(earlier), recording(START - 3 * DAY, START))
+    await running.until(END + 6 * HOUR)
+    new = (await log(stores))[len(before) :]
+    assert {one.insight.content.dedupe_key for one in new} <= {"offline:s:c1"}
+    position = json.loads((await stores.detection.load(ME))["", ""])
+    assert position["counted"] >= sum(count for _, count in earlier)
+
+
+async def test_a_label_that_is_only_a_type_has_its_evidence_too(stores: Stores) -> None:
+    usual = [replace(one, label="") for one in events(counts(END - START, mean=40))]
+    beside = [
+        replace(one, event_type="door_opened", label="", event_id=f"d{one.event_id}")
+        for one in events(spiky(END - START), "c1")
+    ]
+    await put(stores, [*usual, *beside], recording(START, END))
+    running = Running(stores, END)
+    await running.until(END + HOUR)
+    found = [one.insight.content for one in await log(stores)]
+    assert found
+    for one in found:
+        assert one.evidence
+        named = {piece.event_type for piece in one.evidence}
+        label = one.metadata.get("label")
+        assert not label or named == {label}
+
+
+async def test_a_cancelled_loop_gives_its_lease_back(stores: Stores) -> None:
+    waiting = asyncio.Event()
+
+    async def wait(_: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    running = Running(stores, END)
+    running.loop._parts = replace(running.loop._parts, sleep=wait)  # pyright: ignore
+    task = asyncio.create_task(running.loop.run())
+    await waiting.wait()
+    assert await stores.fences.take("detectors", "two", 60) is None
+    task.cancel()
+    await asyncio.wait({task})
+    assert await stores.fences.take("detectors", "two", 60) is not None
 
 
 async def test_tenants_do_not_see_each_other(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -17,10 +18,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from enhanced_prompt.v1 import common_pb2, insights_pb2
 from enhanced_prompt.v1 import insight_service_pb2 as pb
 from enhanced_prompt_service.domain.catalogue import Camera, Site, Zone
+from enhanced_prompt_service.domain.errors import PermissionDenied
 from enhanced_prompt_service.domain.events import Event
-from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.identity import Caller, Role
 from enhanced_prompt_service.domain.times import DailyRange, RecurringMask
+from enhanced_prompt_service.insights.feed import Subscription, TooSlow
 from enhanced_prompt_service.rpc.leaving import LeavingOptions
+from enhanced_prompt_service.rpc.services import InsightService
 from enhanced_prompt_service.schemas import ProactiveInsightPayload
 
 from . import kit
@@ -397,6 +401,29 @@ async def test_a_place_that_is_not_kept_any_more_is_out_of_range_with_the_earlie
         await kit.gone()
 
 
+async def test_a_subscriber_that_is_too_slow_is_told_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fall_behind(*_: object) -> None:
+        raise TooSlow(7)
+
+    async with running(tmp_path, ring_bytes=1000) as stack:
+        async with subscribed(stack) as reader:
+            await reader.next()
+            monkeypatch.setattr(Subscription, "_read", fall_behind)
+            monkeypatch.setattr(Subscription, "_find", lambda self: None)
+            # Two larger entries than the ring holds: this subscriber has to read from the store.
+            for key in "ab":
+                await publish(stack, key, message=key * 4000)
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await reader.call.read()
+        await kit.gone()
+    error = raised.value
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert kit.reason(error) == "SUBSCRIBER_TOO_SLOW"
+    assert stack.tokens.open(ME.tenant, kit.metadata(error)["resume_token"]) == 7
+
+
 @pytest.mark.parametrize("token", ["x", "not a token", "A" * 50, "ÿ"])
 async def test_a_token_of_nobody_is_refused_and_told_nothing(tmp_path: Path, token: str) -> None:
     async with running(tmp_path) as stack:
@@ -479,6 +506,26 @@ async def test_a_mute_silences_and_zero_lifts_it(tmp_path: Path) -> None:
                 mute(pb.MuteInsightsRequest(dedupe_key="k", duration=Duration(seconds=seconds)))
             )
             assert kit.violations(error) == ["duration"]
+        await kit.gone()
+
+
+async def test_muting_and_publishing_need_the_sight_of_every_camera(tmp_path: Path) -> None:
+    limited: Any = SimpleNamespace(
+        caller=Caller("default", "vic", role=Role.OPERATOR, cameras=frozenset({"G1"}))
+    )
+    async with running(tmp_path) as stack:
+        service = InsightService(
+            stack.stores.insights,
+            stack.feeds,
+            stack.tokens,
+            stack.stores.events,
+            stack.stores.catalogue,
+            now=stack.clock.now,
+        )
+        with pytest.raises(PermissionDenied):
+            await service.MuteInsights(pb.MuteInsightsRequest(dedupe_key="k"), limited)
+        with pytest.raises(PermissionDenied):
+            await service.PublishInsight(request(), limited)
         await kit.gone()
 
 

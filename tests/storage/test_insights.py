@@ -12,7 +12,7 @@ import pytest
 from enhanced_prompt_service.domain.answers import Evidence
 from enhanced_prompt_service.domain.errors import Conflict, NotFound, OutOfRange, Reason
 from enhanced_prompt_service.domain.fences import FenceLost
-from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.identity import Caller, Role
 from enhanced_prompt_service.domain.insights import (
     BaselinePoint,
     Change,
@@ -368,6 +368,55 @@ async def test_other_tenants_see_and_change_nothing(stores: Stores) -> None:
     assert await stores.insights.ends(STRANGER) == LogEnds(0, 0)
     assert len(await log(stores)) == 1
     assert await listed(stores) == ["spike:G1"]
+
+
+LIMITED = [
+    (Caller(ME.tenant, "vic", role=Role.VIEWER, cameras=frozenset({"G1", "G3"})), {"g1"}),
+    (Caller(ME.tenant, "vic", role=Role.VIEWER, sites=frozenset({"school"})), {"g1", "both"}),
+    (Caller(ME.tenant, "vic", role=Role.VIEWER, cameras=frozenset()), set[str]()),
+    (
+        Caller(
+            ME.tenant,
+            "vic",
+            role=Role.VIEWER,
+            cameras=frozenset({"G1", "G2"}),
+            sites=frozenset({"school", "depot"}),
+        ),
+        {"g1", "both", "depot"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("viewer", "expected"), LIMITED)
+async def test_who_may_see_some_cameras_sees_what_is_about_them_alone(
+    stores: Stores, viewer: Caller, expected: set[str]
+) -> None:
+    elsewhere = Evidence("e9", NOON, "G9", "person_walks", 1.0, "a person", site="school")
+    made = {
+        key: (await published(stores, draft(key, **fields))).insight.insight_id
+        for key, fields in {
+            "g1": {},
+            "both": {"cameras": ("G1", "G2")},
+            "depot": {"cameras": ("G2",), "sites": ("depot",)},
+            "nowhere": {"cameras": (), "sites": ()},
+            "evidence": {"cameras": ("G1",), "evidence": (elsewhere,)},
+        }.items()
+    }
+    if viewer.cameras is None:  # all cameras of the school
+        expected = expected | {"evidence"}
+    page = await stores.insights.page(viewer, ANY, now=at(1))
+    assert {one.content.dedupe_key for one in page.items} == expected
+    for key, insight_id in made.items():
+        if key in expected:
+            assert await stores.insights.get(viewer, insight_id, now=at(1))
+            continue
+        with pytest.raises(NotFound):
+            await stores.insights.get(viewer, insight_id, now=at(1))
+        with pytest.raises(NotFound):
+            await stores.insights.acknowledge(
+                viewer, [insight_id], verdict=Verdict.NONE, note="", now=at(1)
+            )
+    assert len(await log(stores)) == len(made)
 
 
 # ---- expiry and retention -----------------------------------------------------------------------

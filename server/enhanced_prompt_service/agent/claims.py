@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from enhanced_prompt_service.domain.answers import Citation, Evidence, Fact
-from enhanced_prompt_service.domain.events import GroupBy
-from enhanced_prompt_service.domain.times import Interval
 
+from .known import Known, same
 from .tools import Looked
 
 MOST_CLAIMS = 20  # that are named
@@ -69,7 +68,6 @@ _ENDS = " .,"
 _ITEM = re.compile(r"(?m)^\s*(?:#+\s*)?\d{1,3}[.)](?=\s)")
 _NUMBER = re.compile(r"(?<![\w.,])(?<![\w]-)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w])(?!-\w)")
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
-_HOURLY = frozenset({GroupBy.LOCAL_HOUR, GroupBy.HOUR_OF_DAY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def check(
     citations, text = _citations(response, evidence, wrong)
     text = _without(text, names)
     text = _ITEM.sub(lambda found: " " * len(found.group()), text)
-    known = _Known(evidence, looked, zone, now)
+    known = Known(evidence, looked, zone, now)
     repeated = _numbers_of(said_before)
     text = _times(text, known, " ".join(said_before), wrong)
     facts = _facts(looked)
@@ -175,99 +173,7 @@ def _without(text: str, names: Iterable[str]) -> str:
 # ---- dates and times ----------------------------------------------------------------------------
 
 
-class _Known:
-    """Moments and days of what was found, and how many of what there are."""
-
-    def __init__(
-        self, evidence: Sequence[Evidence], looked: Sequence[Looked], zone: ZoneInfo, now: datetime
-    ) -> None:
-        self._moments: set[tuple[int, int, int]] = set()
-        today = now.astimezone(zone).date()
-        self._days = [(today, today)]
-        self._sizes = {len(evidence)}
-        self.lengths: list[float] = []  # seconds that pieces of evidence took
-        self._confidences = [one.confidence for one in evidence]
-        self._values = [float(one.participants) for one in evidence]
-        for one in evidence:
-            self._moment(one.timestamp, zone)
-            if one.end_time is not None:
-                self._moment(one.end_time, zone)
-                self.lengths.append((one.end_time - one.timestamp).total_seconds())
-        self._moment(now, zone)
-        for one in looked:
-            own = ZoneInfo(one.query.zone)
-            for part in one.query.mask.ranges if one.query.mask is not None else ():
-                for minute in (part.start_minute, part.end_minute % 1440):
-                    self._moments.add((minute // 60, minute % 60, 0))
-            for window in (*one.query.windows, *_spans(one)):
-                self._moment(window.start, own)
-                self._moment(window.end, own)
-                last = (window.end - timedelta(microseconds=1)).astimezone(own).date()
-                self._days.append((window.start.astimezone(own).date(), last))
-            for state in one.findings.states.values():
-                self._moment(state.start_time, own)
-                self._moment(state.end_time, own)
-            for recorded in one.findings.known.values():
-                self._moment(recorded.start, own)
-                self._moment(recorded.end, own)
-            if one.query.group_by in _HOURLY:
-                self._moments |= {(hour, 0, 0) for hour in range(24)}
-            for edge in (one.findings.first, one.findings.last, one.findings.longest):
-                if edge is not None:
-                    self._moment(edge.timestamp, own)
-            self._sizes |= {len(rows) for rows in one.findings.groups.values()}
-            self._sizes |= {len(one.findings.asked_cameras), len(one.answer.evidence)}
-
-    def _moment(self, at: datetime, zone: ZoneInfo) -> None:
-        local = at.astimezone(zone)
-        self._moments.add((local.hour, local.minute, local.second))
-        self._days.append((local.date(), local.date()))
-
-    def clock(self, hour: int, minute: int, second: int | None) -> bool:
-        """Whether something was at this time of day."""
-        return any(
-            (h, m) == (hour, minute) and (second is None or s == second)
-            for h, m, s in self._moments
-        )
-
-    def day(self, day: int, month: int, year: int | None) -> bool:
-        """Whether a day lies in what was asked about."""
-        for first, last in self._days:
-            years = {first.year, last.year} if year is None else {year}
-            for one in years:
-                try:
-                    if first <= date(one, month, day) <= last:
-                        return True
-                except ValueError:
-                    continue
-        return False
-
-    def year(self, year: float) -> bool:
-        """Whether a year is one of what was asked about."""
-        return any(first.year <= year <= last.year for first, last in self._days)
-
-    def counts(self, number: float, decimals: int, share: bool) -> bool:
-        """Whether so many of anything were shown, or a year is meant."""
-        if not decimals and (number in self._sizes or self.year(number)):
-            return True
-        if share or decimals:
-            scale = 100 if share else 1
-            if any(_same(number, decimals, one * scale) for one in self._confidences):
-                return True
-        return any(_same(number, decimals, one) for one in (*self._values, *self.lengths))
-
-
-def _spans(one: Looked) -> list[Interval]:
-    report = one.findings.coverage
-    other = one.query.other
-    return [
-        *((other,) if other is not None else ()),
-        *one.findings.elsewhere,
-        *(report.recorded if report is not None else ()),
-    ]
-
-
-def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
+def _times(text: str, known: Known, before: str, wrong: list[str]) -> str:
     """The text without its dates and clock times; those that nothing was at are wrong."""
 
     def iso(found: re.Match[str]) -> str:
@@ -304,7 +210,7 @@ def _times(text: str, known: _Known, before: str, wrong: list[str]) -> str:
 # ---- numbers ------------------------------------------------------------------------------------
 
 
-def _lengths(text: str, known: _Known, facts: Sequence[Fact], wrong: list[str]) -> str:
+def _lengths(text: str, known: Known, facts: Sequence[Fact], wrong: list[str]) -> str:
     """The text without lengths of several units ("1 min 24 s"); those of nothing are wrong."""
 
     def length(found: re.Match[str]) -> str:
@@ -375,10 +281,6 @@ def _fact(number: float, decimals: int, share: bool, facts: Sequence[Fact]) -> i
                 continue
             case _:
                 values = (abs(fact.value),)  # "3 fewer"
-        if any(_same(number, decimals, value) for value in values):
+        if any(same(number, decimals, value) for value in values):
             return at
     return None
-
-
-def _same(number: float, decimals: int, value: float) -> bool:
-    return abs(number - value) <= 0.5 * 10**-decimals if decimals or value % 1 else number == value

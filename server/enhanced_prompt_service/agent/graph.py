@@ -7,6 +7,7 @@ a prototype: 19.5 µs of server CPU a token this way, 91 µs through the graph's
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -17,7 +18,7 @@ from langgraph.graph import (  # pyright: ignore[reportMissingTypeStubs]
 )
 from langgraph.runtime import Runtime
 
-from enhanced_prompt_service.domain.answers import Answer
+from enhanced_prompt_service.domain.answers import Answer, JsonValue
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.turns import TurnRequest
 from enhanced_prompt_service.turns import Turn, TurnLog, TurnWriter
@@ -103,4 +104,5 @@ class GroundedAgent:
         for piece in text_pieces(answer.response):
             turn.writer.text(piece)
             await asyncio.sleep(0)  # lets readers take it: the first words leave at once
-        return {"answer": answer}
+        metadata: dict[str, JsonValue] = {**answer.metadata, "ai_model": self.model}
+        return {"answer": replace(answer, metadata=metadata)}

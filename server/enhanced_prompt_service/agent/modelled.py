@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import replace
+from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from langgraph.graph import (  # pyright: ignore[reportMissingTypeStubs]
@@ -24,110 +24,42 @@ from langgraph.graph import (  # pyright: ignore[reportMissingTypeStubs]
 )
 from langgraph.runtime import Runtime
 
-from enhanced_prompt_service.domain.answers import (
-    Answer,
-    JsonValue,
-    ResponseType,
-)
+from enhanced_prompt_service.domain.answers import Answer, JsonValue
 from enhanced_prompt_service.domain.errors import ServiceError
 from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.insights import InsightReader
 from enhanced_prompt_service.turns import Turn
 
-from .claims import check
+from .composing import composed, passed
 from .graph import GroundedAgent
-from .grounded import GroundedEngine, Query
+from .grounded import GroundedEngine
 from .instructions import ANSWER_NOW, opening
 from .models import (
-    GROUNDED,
-    ChainRun,
     FailureKind,
     LinkFailure,
     ModelChain,
     NoModelLeft,
-    Reply,
     ToolCall,
 )
 from .tools import Looked, Toolbox, ToolOutcome
 from .tools.running import unavailable
 from .tools.schemas import definitions
-
-if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
+from .trail import ModelBudget, Trail, TurnSink
 
 MOST_CALLS = 8  # tools that one reply may call
-MOST_FACTS = 200
-THOUGHT = 80  # characters of reasoning that are shown at a time, where no line ends before
-UNSUPPORTED = 0.5  # what unsupported claims leave of an answer's confidence
-UNGROUNDED = 0.5  # confidence of an answer for which nothing was looked up
-
-
-@dataclass(frozen=True, slots=True)
-class ModelBudget:
-    """What one answer may use before it has to be given: calls of models, tokens in and out, and
-    seconds. What is over budget is answered from what was found until then."""
-
-    steps: int = 6
-    tokens: int = 60_000
-    seconds: float = 60.0
-
-
-@dataclass(slots=True)
-class _Trail:
-    """One answer in the making."""
-
-    run: ChainRun
-    toolbox: Toolbox
-    messages: list[BaseMessage]
-    started: float
-    steps: int = 0
-    last: Reply | None = None
-    texts: list[str] = field(default_factory=list[str])
 
 
 class ModelState(TypedDict, total=False):
     """What the nodes hand on."""
 
-    trail: _Trail
+    trail: Trail
     answer: Answer
-
-
-class _Sink:
-    """Shows what a model says; texts of several steps stand apart, reasoning comes in lines."""
-
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-        self._apart = bool(turn.writer.said)
-        self._thought = ""
-
-    def text(self, delta: str) -> None:
-        if self._thought:
-            self.flush()
-        if self._apart:
-            self._apart = False
-            delta = f"\n\n{delta}"
-        self._turn.writer.text(delta)
-
-    def thinking(self, text: str) -> None:
-        # A frame for each token of it would fill the log: text deltas are joined there, these not.
-        self._thought += text
-        if len(self._thought) >= THOUGHT or "\n" in text:
-            self.flush()
-
-    def flush(self) -> None:
-        """Show the rest of what was thought."""
-        thought, self._thought = self._thought, ""
-        self._turn.writer.thinking(thought)
-
-    def withdraw(self, failed_model: str, next_model: str) -> None:
-        self.flush()
-        self._apart = False
-        self._turn.writer.withdraw(failed_model, next_model)
 
 
 class ModelAgent:
     """Answers turns with the chain's models, and with the engine where none is left.
 
-    `default_zone` is the tenant's IANA time zone.
+    `default_zone` is the tenant's IANA time zone. Without `insights` models have no tool for them.
     """
 
     def __init__(
@@ -136,6 +68,7 @@ class ModelAgent:
         chain: ModelChain,
         default_zone: str,
         *,
+        insights: InsightReader | None = None,
         budget: ModelBudget | None = None,
         monotonic: Callable[[], float],
     ) -> None:
@@ -145,7 +78,8 @@ class ModelAgent:
         self._budget = budget or ModelBudget()
         self._monotonic = monotonic
         self._grounded = GroundedAgent(engine)
-        self._tools = definitions()
+        self._insights = insights
+        self._tools = definitions(insights=insights is not None)
         # LangGraph leaves its own type parameters unknown; what goes in and out is ModelState.
         graph: Any = StateGraph(ModelState, context_schema=Turn)
         graph.add_node("model", self._model)
@@ -177,9 +111,9 @@ class ModelAgent:
         """Run the graph for one turn. Raises NoModelLeft where all models failed and the engine is
         not behind them, InvalidArgument for a model that is not in the chain."""
         run = self._chain.begin(turn.request.model, calls=turn.calls)
-        trail = _Trail(
+        trail = Trail(
             run=run,
-            toolbox=Toolbox(self.engine, turn),
+            toolbox=Toolbox(self.engine, turn, self._insights),
             messages=opening(turn.request.query, turn.history, turn.now, self._zone_of(turn)),
             started=self._monotonic(),
         )
@@ -215,7 +149,7 @@ class ModelAgent:
         turn, trail = runtime.context, state["trail"]
         if trail.steps == 0:
             turn.writer.agent_started("model")
-        sink = _Sink(turn)
+        sink = TurnSink(turn)
         final = self._spent(trail)
         messages = trail.messages
         if final:
@@ -275,7 +209,7 @@ class ModelAgent:
         return {"trail": trail}
 
     async def _call(
-        self, turn: Turn, trail: _Trail, at: int, call: ToolCall
+        self, turn: Turn, trail: Trail, at: int, call: ToolCall
     ) -> Looked | ToolOutcome:
         call_id = f"{turn.turn_id}-{trail.steps}-{at + 1}"
         turn.writer.tool_started(call.name, call_id, _shown(call))
@@ -295,21 +229,21 @@ class ModelAgent:
         assert "trail" in state
         turn, trail = runtime.context, state["trail"]
         assert trail.last is not None
-        return {"answer": await self._composed(turn, trail, trail.last)}
+        return {"answer": await composed(self.engine, turn, trail, trail.last)}
 
     async def _answer_grounded(self, state: ModelState, runtime: Runtime[Turn]) -> dict[str, Any]:
         """The engine answers; what models failed before it is noted."""
         assert "trail" in state
         turn, trail = runtime.context, state["trail"]
         answer = await self._grounded.answer(turn)
-        metadata: dict[str, JsonValue] = {**answer.metadata, "ai_model": GROUNDED}
         if trail.run.passed:
-            metadata["models_passed"] = _passed(trail)
-        return {"answer": replace(answer, metadata=metadata)}
+            metadata: dict[str, JsonValue] = {**answer.metadata, "models_passed": passed(trail)}
+            answer = replace(answer, metadata=metadata)
+        return {"answer": answer}
 
     # ---- parts ----------------------------------------------------------------------------------
 
-    def _spent(self, trail: _Trail) -> bool:
+    def _spent(self, trail: Trail) -> bool:
         """Whether this has to be the last reply."""
         budget = self._budget
         used = sum((one.input_tokens or 0) + (one.output_tokens or 0) for one in trail.run.calls)
@@ -321,67 +255,6 @@ class ModelAgent:
 
     def _zone_of(self, turn: Turn) -> ZoneInfo:
         return ZoneInfo(turn.request.time_zone or self._zone)
-
-    async def _composed(self, turn: Turn, trail: _Trail, reply: Reply) -> Answer:
-        """The answer around a model's text: everything but the words is the engine's."""
-        toolbox, response = trail.toolbox, turn.writer.said
-        main = toolbox.main
-        query = main.query if main is not None else await self._understood(turn)
-        zone = ZoneInfo(query.zone)
-        index = await self.engine.index(turn.caller)
-        checked = check(
-            response,
-            evidence=toolbox.evidence,
-            looked=toolbox.looked,
-            said_before=(turn.request.query, query.interpretation.rendered),
-            names=(name for one in index.names.entities.values() for name in (one.id, one.name)),
-            zone=zone,
-            now=turn.request.as_of or turn.now,
-        )
-        asks_back = not toolbox.evidence and response.rstrip().endswith("?")
-        confidence = UNGROUNDED if main is None else main.answer.confidence_score
-        parts: dict[str, JsonValue] = {"lookups": round(confidence, 4)}
-        if checked.unsupported:
-            confidence *= UNSUPPORTED
-            parts["claims"] = UNSUPPORTED
-        metadata: dict[str, JsonValue] = {
-            "engine": "model",
-            "ai_model": reply.model,
-            "steps": trail.steps,
-            "lookups": len(toolbox.looked),
-            "context_used": bool(turn.history),
-            "confidence_parts": parts,
-        }
-        if checked.unsupported:
-            metadata["unsupported_claims"] = list(checked.unsupported)
-        if trail.run.passed:
-            metadata["models_passed"] = _passed(trail)
-        if reply.finish in ("length", "max_tokens"):
-            metadata["truncated"] = True
-        selection = None if main is None else main.answer.metadata.get("selection")
-        if selection is not None:
-            metadata["selection"] = selection
-        return Answer(
-            response=response,
-            response_type=ResponseType.CLARIFICATION if asks_back else ResponseType.ANSWER,
-            confidence_score=confidence,
-            interpretation=query.interpretation,
-            evidence=tuple(toolbox.evidence),
-            follow_up_questions=query.choices if main is None else main.answer.follow_up_questions,
-            total_matches=0 if main is None else main.findings.total_matches,
-            facts=checked.facts[:MOST_FACTS],
-            coverage=None if main is None else main.findings.coverage,
-            citations=checked.citations,
-            metadata=metadata,
-        )
-
-    async def _understood(self, turn: Turn) -> Query:
-        """What the engine makes of the question, where a model looked nothing up."""
-        return await self.engine.understand(turn.caller, turn.request, turn.history, turn.now)
-
-
-def _passed(trail: _Trail) -> list[JsonValue]:
-    return [one.as_json() for one in trail.run.passed]
 
 
 def _shown(call: ToolCall) -> str:

@@ -428,6 +428,20 @@ class InsightStore(InsightReader, Protocol):
 # ---- rules --------------------------------------------------------------------------------------
 
 
+def visible(caller: Caller, what: InsightDraft) -> bool:
+    """Whether a caller may see an insight: every camera and site that it is about, and that its
+    evidence comes from. What names none is about more than a caller with limits may see."""
+    if caller.sees_all:
+        return True
+    if caller.cameras is not None and not (
+        what.cameras and caller.cameras.issuperset(what.cameras)
+    ):
+        return False
+    if caller.sites is not None and not (what.sites and caller.sites.issuperset(what.sites)):
+        return False
+    return all(caller.sees(one.site, one.camera_id) for one in what.evidence)
+
+
 def priority_of(
     severity: Severity, *, restricted: bool, cameras: int, repeated: bool = False
 ) -> int:

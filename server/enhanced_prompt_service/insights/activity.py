@@ -19,6 +19,7 @@ from .words import (
     between,
     point,
     severity_of,
+    spell_events,
     spell_number,
     spell_times,
     spell_window,
@@ -178,7 +179,7 @@ class Activity:
         usual = between(episode.expected, max(phi, 0.01))
         what = f"{label} events" if label else "events"
         when = spell_window(window, grid)
-        seen, mean = spell_number(episode.observed), spell_number(episode.expected)
+        mean = spell_number(episode.expected)
         low, high = spell_number(usual.low), spell_number(usual.high)
         if more:
             title = f"{who.spoken}: {spell_times(episode.factor)} the usual {what}"
@@ -201,8 +202,8 @@ class Activity:
             severity=severity_of(episode.score),
             title=title,
             message=(
-                f"{seen} {what} were seen on {when}; {mean} are usual then ({low} to {high} in "
-                f"9 of 10 cases). {why}"
+                f"{spell_events(round(episode.observed), label)} seen on {when}; {mean} are usual "
+                f"then ({low} to {high} in 9 of 10 cases). {why}"
             ),
             window=window,
             dedupe_key=who.key(detector, label) if label else who.key(detector),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from . import activity, forecast, health, security
+from . import activity, confidence, durations, forecast, security
 from .activity import Activity
-from .health import Confidence, Recording, Silence
-from .security import Durations, Rarity, Restricted
+from .confidence import Confidence
+from .durations import Durations
+from .health import Recording, Silence
+from .rarity import Rarity
+from .restricted import Restricted
 from .series import Series, Usual
 from .slots import CameraSlot, Grid, Place
 from .words import Named, Word
@@ -206,29 +209,29 @@ class Camera:
         first_day = "" if days >= 1 else f"needs 1 covered day: has {days:.1f}"
         longest = max((self._durations.known(label) for label in self.labels), default=0)
         full = self._confidence.days
-        needed = health.CONFIDENCE_FIRST
+        needed = confidence.FIRST_DAYS
         if not self.confidences:
-            confidence = "the events carry no confidence"
+            falling = "the events carry no confidence"
         else:
-            confidence = (
+            falling = (
                 ""
                 if full >= needed
-                else f"needs {needed} days of {health.CONFIDENCE_EVENTS} events: has {full}"
+                else f"needs {needed} days of {confidence.LEAST_EVENTS} events: has {full}"
             )
         return {
             "activity_spike": history,
             "silence": unreported or history,
             "offline": unreported or first_day,
             "flapping": unreported or first_day,
-            "confidence": confidence,
+            "confidence": falling,
             "rarity": fortnight
             or ("" if self._rarity.days > security.KNOWN_DAYS else "needs 14 days with events"),
             "restricted": "" if self._restricted.nights else "no restricted zone here",
             "duration": fortnight
             or (
                 ""
-                if longest >= security.LEAST_DURATIONS
-                else f"needs {security.LEAST_DURATIONS} durations of a label: has {longest}"
+                if longest >= durations.LEAST_DURATIONS
+                else f"needs {durations.LEAST_DURATIONS} durations of a label: has {longest}"
             ),
             "new_label": fortnight,
             "source": "",

@@ -5,8 +5,12 @@
     numbers     negative-binomial counts
     runs        unusual slots that follow each other
     activity    activity_spike: more and less than usual
-    health      camera_performance: silence, offline, flapping, falling confidence
-    security    security_anomaly: rare, restricted, too long, never seen, graded by its source
+    health      camera_performance: silence, offline, flapping
+    confidence  camera_performance: sees worse than before
+    rarity      security_anomaly: a label in a zone at an hour that hardly has it
+    restricted  security_anomaly: in a zone while nobody should be
+    durations   security_anomaly: longer than anything before
+    security    security_anomaly: never seen here, or graded by its source
     forecast    prediction
     camera      all of these at one camera, with their state
     site        all cameras of a site; what many say at once is said once

@@ -18,7 +18,7 @@ from enum import Enum
 from ..domain.bus import Bus
 from ..domain.errors import Exhausted, OutOfRange, Reason
 from ..domain.identity import Caller
-from ..domain.insights import InsightFilter, InsightStore, LogEnds, Revision
+from ..domain.insights import InsightFilter, InsightStore, LogEnds, Revision, visible
 
 Encode = Callable[[str, Revision], bytes]
 """The bytes of an entry's message, for any subscriber of a tenant."""
@@ -174,7 +174,7 @@ class Subscription:
     """
 
     __slots__ = (
-        *("_behind", "_behind_to", "_chosen", "_feed", "_feeds", "_first", "_goal"),
+        *("_behind", "_behind_to", "_caller", "_chosen", "_feed", "_feeds", "_first", "_goal"),
         *("_held", "_nudged", "_own", "_timer", "_until", "position"),
     )
 
@@ -182,6 +182,7 @@ class Subscription:
         self,
         feeds: Feeds,
         feed: _TenantFeed,
+        caller: Caller,
         position: int,
         goal: int,
         chosen: InsightFilter,
@@ -190,6 +191,7 @@ class Subscription:
     ) -> None:
         self._feeds = feeds
         self._feed = feed
+        self._caller = caller
         self._goal: int | None = goal  # the end of history; None once that was said
         self._chosen = chosen
         self._first = first
@@ -292,8 +294,10 @@ class Subscription:
         self._behind_to = max(self.position, last)
 
     def _wanted(self, revision: Revision) -> bool:
-        return self._chosen.passes(revision) and not (
-            self._first and not self._chosen.first(revision)
+        return (
+            self._chosen.passes(revision)
+            and not (self._first and not self._chosen.first(revision))
+            and visible(self._caller, revision.insight.content)
         )
 
 
@@ -355,8 +359,7 @@ class Feeds:
             start = ends.newest if position is None else position
             if not ends.oldest <= start <= ends.newest:
                 raise BeyondLog(ends)
-            wanted = chosen.within(caller)
-            subscription = Subscription(self, feed, start, ends.newest, wanted, first=first)
+            subscription = Subscription(self, feed, caller, start, ends.newest, chosen, first=first)
             try:
                 yield subscription
             finally:

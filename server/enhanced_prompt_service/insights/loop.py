@@ -20,9 +20,10 @@ from ..domain.errors import Conflict
 from ..domain.events import Order, Selection
 from ..domain.evidence import evidence_of
 from ..domain.fences import Fence, FenceLost, FenceStore
-from ..domain.identity import Caller
+from ..domain.identity import Caller, Role
 from ..domain.insights import InsightDraft, InsightStore
 from ..domain.stores import CatalogueStore, EventStore
+from .camera import OTHERS
 from .tenant import TenantWatch
 from .words import Passed, Say, Word
 
@@ -96,7 +97,10 @@ class Loop:
                 await self._parts.sleep(0.02 if more else self._options.period_s)
         finally:
             if self._fence is not None:
-                await self._parts.fences.give_back(self._fence)
+                try:
+                    await self._parts.fences.give_back(self._fence)
+                except Exception as error:  # it runs out by itself
+                    self._parts.report(error)
 
     async def round(self) -> bool:
         """One step of every tenant; True where more is due at once."""
@@ -108,7 +112,7 @@ class Loop:
             return False
         more = False
         for tenant in await self._parts.detection.tenants():
-            more |= await self._step(Caller(tenant=tenant, user=WORK), fence)
+            more |= await self._step(Caller(tenant, WORK, role=Role.SERVICE), fence)
         return more
 
     def _forget(self) -> None:
@@ -128,12 +132,15 @@ class Loop:
             return False
         anew = await watch.behind(now)
         if anew:
-            watch.begin_anew()
+            told = (await parts.insights.ends(caller)).newest > 0
+            watch.begin_anew(told=told)
         catalogue = await parts.catalogue.catalogue(caller)
         closed = await watch.advance(now, catalogue, options.most_slots)
         if closed is None:
             return False
         for slot, word in _newest(closed.words):
+            if watch.quiet_until is not None and slot <= watch.quiet_until:
+                continue
             await self._publish(caller, catalogue, slot, word, now, fence)
         states = await asyncio.to_thread(watch.dump)
         await parts.detection.save(caller, states, fence=fence, anew=anew)
@@ -194,12 +201,15 @@ class Loop:
         if not draft.event_count:
             return draft
         label = draft.metadata.get("label")
+        names = frozenset({label}) if isinstance(label, str) and label not in ("", OTHERS) else None
         chosen = Selection(
             windows=(draft.window,),
             cameras=frozenset(draft.cameras),
             sites=frozenset(draft.sites),
             zones=frozenset(draft.zones) or None,
-            labels=frozenset({label}) if isinstance(label, str) and label else None,
+            event_types=names,  # what has no label is counted under its type
+            labels=names,
+            type_or_label=True,
         )
         found = await self._parts.events.page(
             caller, chosen, order=Order.NEWEST, page_size=EVIDENCE

@@ -51,6 +51,7 @@ class TenantWatch:
         self.caller = caller
         self.sites: dict[str, SiteWatch] = {}
         self.position: int | None = None  # the last slot that was closed
+        self.quiet_until: int | None = None  # up to this slot all was told in its time
         self._store = store
         self._minutes = minutes
         self._grid = Grid(_UTC, minutes)  # numbers of slots are the same in every zone
@@ -64,6 +65,7 @@ class TenantWatch:
         if position.get("minutes") != self._minutes:
             return
         self.position, self.counted = position["slot"], position["counted"]
+        self.quiet_until = position["quiet_until"]
         await asyncio.to_thread(self._restore, states)
 
     def _restore(self, states: dict[StateKey, bytes]) -> None:
@@ -84,7 +86,12 @@ class TenantWatch:
             for camera_id in watch.changed:
                 states[site_id, camera_id] = watch.cameras[camera_id].dump()
             watch.changed.clear()
-        position = {"slot": self.position, "minutes": self._minutes, "counted": self.counted}
+        position = {
+            "slot": self.position,
+            "minutes": self._minutes,
+            "counted": self.counted,
+            "quiet_until": self.quiet_until,
+        }
         states[_POSITION] = json.dumps(position).encode()
         return states
 
@@ -100,8 +107,10 @@ class TenantWatch:
         there = await self._store.count_before(self.caller, hour)
         return there > self.counted * (1 + LATE_SHARE) + LATE_LEAST
 
-    def begin_anew(self) -> None:
-        """Forget everything."""
+    def begin_anew(self, *, told: bool) -> None:
+        """Forget everything. `told` says that there are insights already: what is counted again
+        then only teaches, since it would be said a second time."""
+        self.quiet_until = self.position if told else None
         self.sites.clear()
         self.position, self.counted = None, 0
 

@@ -101,6 +101,12 @@ def spell_number(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
+def spell_events(count: int, label: str = "") -> str:
+    """ "1 event was", "12 person events were"."""
+    what = f"{label} event" if label else "event"
+    return f"1 {what} was" if count == 1 else f"{count:,} {what}s were"
+
+
 def spell_times(factor: float) -> str:
     """A factor in words."""
     return f"{factor:.1f}".removesuffix(".0") + " times"
@@ -118,6 +124,7 @@ __all__ = [
     "between",
     "point",
     "severity_of",
+    "spell_events",
     "spell_length",
     "spell_number",
     "spell_times",

@@ -27,6 +27,7 @@ from ..domain.insights import (
     Verdict,
     grown,
     settled,
+    visible,
 )
 from . import dialects, fences, insight_log, insight_rows
 from .failures import RunAgain
@@ -154,11 +155,8 @@ def acknowledge(
     wanted = [storable(one) for one in insight_ids]
     among = dialects.among(session, insights.c.insight_id, list(dict.fromkeys(wanted)))
     found = insight_rows.locked(session, caller.tenant, now, among)
-    there = {
-        one.insight.insight_id: one.insight
-        for one in found
-        if insight_rows.visible(caller, one.insight)
-    }
+    found = [one for one in found if visible(caller, one.insight.content)]
+    there = {one.insight.insight_id: one.insight for one in found}
     for given, one in zip(insight_ids, wanted, strict=True):
         if one not in there:
             raise NotFound("insight", given, reason=Reason.INSIGHT_NOT_FOUND)

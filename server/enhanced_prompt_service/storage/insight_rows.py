@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
 
 from ..domain.errors import NotFound, Reason
 from ..domain.identity import Caller
@@ -20,6 +20,7 @@ from ..domain.insights import (
     Seen,
     Severity,
     Verdict,
+    visible,
 )
 from ..domain.times import Interval
 from . import codec, dialects, insight_codec, insight_log, page_tokens
@@ -51,16 +52,11 @@ def get(session: Session, caller: Caller, insight_id: str, now: datetime) -> Ins
     row = session.execute(
         _rows(caller.tenant).where(insights.c.insight_id == storable(insight_id))
     ).one_or_none()
-    found = None if row is None else _known(row, now).insight
-    if found is None or not visible(caller, found):
-        raise NotFound("insight", insight_id, reason=Reason.INSIGHT_NOT_FOUND)
-    return found
-
-
-def visible(caller: Caller, insight: Insight) -> bool:
-    """Whether the caller may see every camera that an insight speaks of."""
-    what = insight.content
-    return InsightFilter().within(caller).shows(what.cameras, what.sites)
+    if row is not None:
+        found = _known(row, now).insight
+        if visible(caller, found.content):
+            return found
+    raise NotFound("insight", insight_id, reason=Reason.INSIGHT_NOT_FOUND)
 
 
 def locked(
@@ -173,7 +169,9 @@ def page(
     key = session.page_key()
     size = max(1, min(page_size, MOST))
     row = insights.c
-    query = _rows(caller.tenant).where(*_chosen(session, chosen, now))
+    query = _rows(caller.tenant).where(
+        *_chosen(session, chosen, now), *_within_sight(session, caller)
+    )
     if status is not None:
         query = query.where(row.status == status.value)
     if window is not None:
@@ -195,7 +193,11 @@ def page(
         ends = rows[size - 1]
         token = page_tokens.make(key, caller, arguments, [ends.created_us, ends.insight_id])
     return InsightPage(
-        tuple(_known(one, now).insight for one in rows[:size]),
+        tuple(
+            known.insight
+            for known in (_known(one, now) for one in rows[:size])
+            if visible(caller, known.insight.content)
+        ),
         token,
         insight_log.ends(session, caller.tenant).newest,
     )
@@ -211,26 +213,36 @@ def _chosen(session: Session, chosen: InsightFilter, now: datetime) -> list[Colu
     for kind, names in (("camera", chosen.cameras), ("site", chosen.sites)):
         if names:
             found.append(_named(session, kind, sorted(storable(name) for name in names)))
-    for kind, allowed in (("camera", chosen.may_cameras), ("site", chosen.may_sites)):
-        if allowed is not None:
-            among = sorted(storable(name) for name in allowed)
-            found += [_named(session, kind, among), ~_named(session, kind, among, others=True)]
     if not chosen.include_muted:
         found.append(func.coalesce(mutes.c.until_us, 0) <= to_us(now))
     return found
 
 
-def _named(
-    session: Session, kind: str, names: Sequence[str], *, others: bool = False
-) -> ColumnElement[bool]:
-    """One of the names, or with `others` one that is none of them, is an insight's."""
+def _within_sight(session: Session, caller: Caller) -> list[ColumnElement[bool]]:
+    """What a caller with limits may see, but for the evidence (`domain.insights.visible`)."""
     of = insight_names.c
-    named = dialects.among(session, of.name, names)
+    found: list[ColumnElement[bool]] = []
+    for kind, seen in (("camera", caller.cameras), ("site", caller.sites)):
+        if seen is None:
+            continue
+        names = sorted(storable(name) for name in seen)
+        unseen = exists().where(
+            of.tenant == insights.c.tenant,
+            of.insight_id == insights.c.insight_id,
+            of.kind == kind,
+            not_(dialects.among(session, of.name, names)),
+        )
+        found += [_named(session, kind, names), not_(unseen)]
+    return found
+
+
+def _named(session: Session, kind: str, names: Sequence[str]) -> ColumnElement[bool]:
+    of = insight_names.c
     return exists().where(
         of.tenant == insights.c.tenant,
         of.insight_id == insights.c.insight_id,
         of.kind == kind,
-        ~named if others else named,
+        dialects.among(session, of.name, names),
     )
 
 

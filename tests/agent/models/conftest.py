@@ -16,7 +16,7 @@ from enhanced_prompt_service.agent.models import (
 )
 from tests.support.openai_server import OpenAIServer, openai_server
 
-LIMITS = CallLimits(first_token_s=0.2, idle_s=0.2, call_s=2.0)
+LIMITS = CallLimits(first_token_s=1.0, idle_s=1.0, call_s=3.0)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ from tests.support.workers import Worker, workers
 
 from .readers import END, Cut, Missed, Progress, Told, Wanted, check, converse
 
+pytestmark = pytest.mark.soak
 ME = Caller()
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 EACH = scaled(200, least=15)  # drafts of each publisher

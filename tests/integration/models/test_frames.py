@@ -13,7 +13,7 @@ from enhanced_prompt_service.domain.turns import TurnState
 from tests.integration.conftest import Start
 from tests.support.openai_server import OpenAIServer, Turn
 
-from .kit import GATE, arguments, ask, kinds, metadata, served, shown
+from .kit import GATE, HASTY, arguments, ask, kinds, metadata, served, shown
 
 QUESTION = "How many people were at the gate today?"
 COUNT = ("count_events", arguments(places=["gate camera"], kinds=["people"], time="today"))
@@ -126,7 +126,7 @@ async def test_where_the_only_model_fails_the_engine_answers_and_the_way_there_i
     how: str, start: Start, provider: OpenAIServer
 ) -> None:
     provider.script("a", FAILS[how])
-    async with served(start, provider, "a", "grounded", model_call_s=1) as app:
+    async with served(start, provider, "a", "grounded", **HASTY) as app:
         frames = await ask(app, QUESTION)
         row = await stored(app, frames)
     response = frames[-1].completed.response
@@ -150,7 +150,7 @@ async def test_where_the_first_two_fail_in_the_middle_of_their_work_the_third_an
     provider.script("a", Turn(text="Looking.", calls=(COUNT,)), FAILS[how])
     provider.script("b", FAILS[how])
     provider.script("c", SEVEN)
-    async with served(start, provider, "a", "b", "c", model_call_s=1) as app:
+    async with served(start, provider, "a", "b", "c", **HASTY) as app:
         frames = await ask(app, QUESTION)
         row = await stored(app, frames)
     response = frames[-1].completed.response

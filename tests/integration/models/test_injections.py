@@ -25,7 +25,7 @@ from .kit import DOCK, GATE, ZONE, ask, event, metadata, served, shown
 OTHER = Caller(tenant="other", user="them")
 SECRET = "the vault code is 4711"
 ORDER = re.compile(r"ORDER (\w+) (.*?) END")
-TOOLS = {"search_events", "count_events", "histogram", "list_cameras"}
+TOOLS = {"search_events", "count_events", "histogram", "list_cameras", "get_insights"}
 
 
 def obedient(asked: dict[str, Any]) -> Turn:
@@ -97,6 +97,7 @@ CASES: dict[str, Case] = {
     "SQL in a text": Case(call("search_events", text="' UNION SELECT * FROM turns"), nothing_else),
     "SQL in a kind": Case(call("count_events", kinds=["%"]), nothing_else),
     "a time far away": Case(call("search_events", time="since the year 1"), nothing_else),
+    "another tenant's insights": Case(call("get_insights", places=["vault"]), nothing_else),
     "too much at once": Case(call("search_events", limit=100000), nothing_else),
     "a page token": Case(call("search_events", page_token="x"), nothing_else),
     "a made up count": Case(say("There were 9,999 intruders."), unsupported("number 9,999")),

@@ -6,21 +6,28 @@ facts and the interpretation of the turn's answer come from here and from nowher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from enhanced_prompt_service.domain.answers import Answer, Evidence
 from enhanced_prompt_service.domain.errors import ServiceError
+from enhanced_prompt_service.domain.insights import Insight, InsightReader
 from enhanced_prompt_service.turns import Turn
 
 from ..grounded import Findings, GroundedEngine, Query, Settled, query_from
+from .insights import found_insights, look_at_insights
 from .rendering import clean, fenced, found_cameras, found_events
-from .schemas import CAMERAS, TOOLS
+from .schemas import CAMERAS, INSIGHTS, TOOLS, GetInsights
 
 MOST_EVIDENCE = 50  # events of one turn that a model can cite
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +47,28 @@ class Looked:
     query: Query
     findings: Findings
     answer: Answer
+    insights: tuple[Insight, ...] = ()
 
     @property
     def line(self) -> str:
         """What it found, for a frame."""
         if self.tool == CAMERAS:
             return f"{len(self.findings.asked_cameras):,} cameras"
+        if self.tool == INSIGHTS:
+            return f"{len(self.insights):,} insights"
         return self.findings.describe()
 
 
 @dataclass(slots=True)
 class Toolbox:
     """One turn's tools. `evidence` is numbered from 1, in the order in which it was found: the
-    numbers that a model cites are places in the answer's evidence."""
+    numbers that a model cites are places in the answer's evidence. `insights` None means that
+    there are none to look up; `real_now` is for mutes of them."""
 
     engine: GroundedEngine
     turn: Turn
+    insights: InsightReader | None = None
+    real_now: Callable[[], datetime] = _utc_now
     looked: list[Looked] = field(default_factory=list[Looked])
     evidence: list[Evidence] = field(default_factory=list[Evidence])
     _numbers: dict[str, int] = field(default_factory=dict[str, int])
@@ -65,7 +78,7 @@ class Toolbox:
         `arguments` None are such as were no JSON object. Raises Unavailable where storage is away.
         """
         schema = TOOLS.get(name)
-        if schema is None:
+        if schema is None or (name == INSIGHTS and self.insights is None):
             return _wrong(f"There is no tool {clean(name, 60)}. There are: {', '.join(TOOLS)}.")
         if arguments is None:
             return _wrong("The arguments are not a JSON object. Send them again as one.")
@@ -86,6 +99,12 @@ class Toolbox:
         except Settled as end:
             problem = fenced({"problem": clean(end.notice, 800)})
             return ToolOutcome(problem, clean(end.notice), ok=False)
+        if isinstance(wanted, GetInsights):
+            assert self.insights is not None
+            found = await look_at_insights(
+                self.insights, turn.caller, wanted, query, turn.request.filter, self.real_now()
+            )
+            return Looked(name, found.query, found.findings, found.answer, found.insights)
         findings = await self.engine.retrieve(turn.caller, query)
         return Looked(name, query, findings, self.engine.compose(query, findings))
 
@@ -100,6 +119,8 @@ class Toolbox:
             if one.event_id not in self._numbers and len(self.evidence) < MOST_EVIDENCE:
                 self.evidence.append(one)
                 self._numbers[one.event_id] = len(self.evidence)
+        if looked.tool == INSIGHTS:
+            return fenced(found_insights(looked.insights, query, self._numbers))
         return fenced(found_events(query, findings, answer, self._numbers))
 
     @property

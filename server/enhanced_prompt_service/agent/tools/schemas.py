@@ -179,19 +179,60 @@ class ListCameras(_Arguments):
         return Asked(QuestionType.HEALTH, tuple(self.places), aspect=Aspect.STATES)
 
 
+class LeastSeverity(StrEnum):
+    """How severe an insight is at least."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class GetInsights(_Arguments):
+    """List insights: what the service noticed by itself as unusual or worth knowing, with what was
+    observed and what would have been usual. For 'anything out of the ordinary?'."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="get_insights")
+
+    places: list[Name] = Field(
+        default_factory=list[str],
+        max_length=20,
+        description="Names or ids of sites or cameras. Empty: all.",
+    )
+    time: str = Field(
+        "",
+        max_length=200,
+        description="When it happened, in the user's own words or ISO 8601 'start/end'. Empty: "
+        "any time.",
+    )
+    least_severity: LeastSeverity = Field(
+        LeastSeverity.LOW, description="Leave out what is less severe."
+    )
+    limit: int = Field(10, ge=1, le=20, description="How many to show, the newest first.")
+
+    def asked(self) -> Asked:
+        """What it asks the engine: places and times are read as for events."""
+        return Asked(QuestionType.RECAP, tuple(self.places), time=self.time)
+
+
 CAMERAS = "list_cameras"
+INSIGHTS = "get_insights"
 TOOLS: dict[str, type[_Arguments]] = {
     "search_events": SearchEvents,
     "count_events": CountEvents,
     "histogram": Histogram,
     CAMERAS: ListCameras,
+    INSIGHTS: GetInsights,
 }
-"""Tools by name. get_insights joins them with the insight store."""
+"""Tools by name."""
 
 
-def definitions() -> list[dict[str, object]]:
-    """The tools as every LangChain chat model takes them: OpenAI's function form."""
-    return [_definition(name, schema) for name, schema in TOOLS.items()]
+def definitions(*, insights: bool) -> list[dict[str, object]]:
+    """The tools as every LangChain chat model takes them: OpenAI's function form. Without
+    `insights` the tool for them is left out."""
+    return [
+        _definition(name, schema) for name, schema in TOOLS.items() if insights or name != INSIGHTS
+    ]
 
 
 def _definition(name: str, schema: type[_Arguments]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from enhanced_prompt.v1 import insights_pb2
 
 from ...domain.answers import Evidence
 from ...domain.catalogue import Catalogue
-from ...domain.errors import InvalidArgument, NotFound, OutOfRange, Reason
+from ...domain.errors import InvalidArgument, NotFound, OutOfRange, PermissionDenied, Reason
 from ...domain.events import Event
 from ...domain.evidence import evidence_of
 from ...domain.identity import Caller
@@ -202,6 +202,7 @@ class InsightService:
         self, request: pb.MuteInsightsRequest, call: Call
     ) -> pb.MuteInsightsResponse:
         """Silence a dedupe_key, or lift its mute."""
+        _needs_sight_of_all(call.caller)
         duration, now = _duration(request.duration), self._now()
         muted = await self._insights.mute(
             call.caller,
@@ -220,6 +221,7 @@ class InsightService:
     ) -> pb.PublishInsightResponse:
         """Add what another detector noticed."""
         caller = call.caller
+        _needs_sight_of_all(caller)
         if not request.insight_type:
             raise InvalidArgument.of(
                 "insight_type", "is required", reason=Reason.REQUIRED_FIELD_MISSING
@@ -271,6 +273,13 @@ class InsightService:
         homes = known.camera_sites()
         candidates = [*sites, *(site for one in cameras for site in homes.get(one, ()))]
         return ZoneInfo(next((zones[one] for one in candidates if one in zones), self._time_zone))
+
+
+def _needs_sight_of_all(caller: Caller) -> None:
+    """A dedupe_key may be that of an insight about any camera: who may not see them all could
+    silence what others are told, or be shown what it merges into."""
+    if not caller.sees_all:
+        raise PermissionDenied("this needs the sight of every camera", "cameras")
 
 
 def _get(reader: EventReader, event_id: str) -> Event | None:

@@ -1,0 +1,121 @@
+"""One service, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from ..agent.models import ModelChain
+from ..config import Settings
+from ..domain.clock import Clock, SiteClock
+from ..domain.identity import Caller
+from ..health import ServiceHealth
+from ..rpc.server import RpcServer
+from ..storage import Stores
+from ..turns import Turns
+from ..workers.place import Place
+from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, providers, warmer
+from .base import opened
+from .callers import identities, limits, trail
+from .keeping import keeping
+from .metering import endpoint, recorder
+from .noticing import detecting, expiring, insight_service
+from .serving import Around, Served, drain, rpc_server
+from .turning import turns
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running service. `address` is `host:port` as it was bound; `replica` is its name.
+
+    `metrics_port` is where Prometheus reads, None where it cannot.
+    """
+
+    settings: Settings
+    address: str
+    port: int
+    stores: Stores
+    turns: Turns
+    server: RpcServer
+    real_clock: Clock
+    site_clock: SiteClock
+    replica: str
+    chain: ModelChain
+    metrics_port: int | None = None
+
+
+@asynccontextmanager
+async def create_app(
+    settings: Settings, *, make_agent: AgentMaker | None = None, place: Place | None = None
+) -> AsyncGenerator[App]:
+    """A service that answers, until the block is left; then it drains.
+
+    `place` makes it one of several workers.
+
+    Raises whatever keeps it from starting: a taken port, a database that is away, an address that
+    is not loopback while there is no identity.
+    """
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(opened(settings, place))
+        chain = model_chain(settings)
+        stack.push_async_callback(chain.close)
+        if make_agent is None:
+            agent, models = answering_agent(base.stores, settings, chain), chain.links
+        else:
+            agent, models = make_agent(base.stores, settings), ()
+        counted = recorder(base)
+        run = await stack.enter_async_context(turns(base, agent, models, counted))
+        warm = await stack.enter_async_context(warmer(base.stores, agent, chain))
+        toolbox, templates = prompt_tools(base, agent, chain)
+        health = ServiceHealth(
+            base.replica,
+            base.dependencies,
+            base.database.ping,
+            base.bus,
+            warm,
+            lambda: providers(chain, run),
+            base.real_clock.now,
+        )
+        served = Served(
+            run,
+            warm,
+            models or (agent.model,),
+            health,
+            toolbox,
+            templates,
+            await insight_service(base),
+        )
+        around = Around(
+            counted,
+            identities(base),
+            await stack.enter_async_context(trail(base)),
+        )
+        limited = await stack.enter_async_context(limits(settings, run))
+        server = rpc_server(base, served, around, limited)
+        if around.identities is not None:
+            await stack.enter_async_context(around.identities.watching(server.live))
+        await stack.enter_async_context(health.watching())
+        metrics_port = None
+        if counted is not None:
+            metrics_port = stack.enter_context(endpoint(settings, counted, server, run))
+        await server.start()
+        stack.push_async_callback(drain, server, run, settings.drain_s)
+        await stack.enter_async_context(keeping(base, run))
+        await stack.enter_async_context(expiring(base))
+        await warm.prewarm(Caller(), wait=True)
+        await server.ready()
+        await stack.enter_async_context(detecting(base))
+        yield App(
+            settings,
+            server.address,
+            server.port,
+            base.stores,
+            run,
+            server,
+            base.real_clock,
+            base.site_clock,
+            base.replica,
+            chain,
+            metrics_port,
+        )
