@@ -3,7 +3,8 @@
     python -m tests.bench                    # everything, medians of 5 runs
     python -m tests.bench streaming ingest   # some of it
     python -m tests.bench --quick            # small and rough, to see whether it works
-    python -m tests.bench --write            # keep the table in docs/benchmarks.md
+    python -m tests.bench --write            # keep what was measured in docs/benchmarks.md
+    python -m tests.bench --write workers    # only these rows anew, the others as they are
 
 Ratios are what counts: machines differ and are noisy. Nothing here fails a build.
 """
@@ -19,8 +20,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
@@ -82,8 +85,8 @@ def main() -> int:
     if unknown := set(given.rows) - ROWS.keys():
         arguments.error(f"no such rows: {', '.join(sorted(unknown))}")
     names = [name for name in ROWS if name in (given.rows or ROWS)]
-    if given.write and (given.quick or len(names) < len(ROWS)):
-        arguments.error("--write keeps whole results only: no --quick, no choice of rows")
+    if given.write and given.quick:
+        arguments.error("--write keeps whole measurements only: no --quick")
     data = recorded_data()
     if data is None:
         sys.exit("The recorded site's data is not here: set EPS_DATA to its folder.")
@@ -94,11 +97,13 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             rows, failures = runner.run(_measure(names, plan))
     _show(rows)
+    taken = [_taken(row, plan) for row in rows]
     if given.json:
-        given.json.write_text(_results(rows, plan))
-    if given.write and not failures:
-        RESULTS.write_text(_results(rows, plan))
-        DOCUMENT.write_text(_inserted(DOCUMENT.read_text(), rows, plan))
+        given.json.write_text(_results(taken))
+    if given.write:
+        kept = merged(json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else [], taken)
+        RESULTS.write_text(_results(kept))
+        DOCUMENT.write_text(_inserted(DOCUMENT.read_text(), kept))
     for failure in failures:
         print(failure, file=sys.stderr)
     return 1 if failures else 0
@@ -123,17 +128,35 @@ def _show(rows: Sequence[Figure]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _results(rows: Sequence[Figure], plan: Plan) -> str:
-    about = {"commit": _commit(), "date": _today(), "machine": _machine(), "runs": plan.runs}
-    return json.dumps({**about, "rows": [row.as_json() for row in rows]}, indent=1) + "\n"
+Taken = dict[str, Any]
+"""A row of the results file: a figure, and when and on which commit it was measured."""
 
 
-def _inserted(document: str, rows: Sequence[Figure], plan: Plan) -> str:
+def _taken(row: Figure, plan: Plan) -> Taken:
+    return {**row.as_json(), "commit": _commit(), "date": _today(), "runs": plan.runs}
+
+
+def merged(before: Sequence[Taken], now: Sequence[Taken]) -> list[Taken]:
+    """What is kept: rows measured now in the place of those of the same name, new ones last."""
+    newer = {row["name"]: row for row in now}
+    kept = [newer.pop(row["name"], row) for row in before]
+    return [*kept, *newer.values()]
+
+
+def _results(rows: Sequence[Taken]) -> str:
+    return json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n"
+
+
+def _inserted(document: str, rows: Sequence[Taken]) -> str:
+    commits = sorted({(row["date"], row["commit"]) for row in rows})
+    when = ", ".join(f"{date} at {commit}" for date, commit in commits)
     about = (
-        f"{_today()}, commit {_commit()}, {_machine()}. Medians of {plan.runs} runs, "
-        "the least and the most in brackets.\n\n"
+        f"{_machine()}. Medians of several runs, the least and the most in brackets. Measured "
+        f"{when}; [benchmarks.json](benchmarks.json) says which row when, and in how many runs.\n\n"
     )
-    text = about + figures.markdown(rows)
+    names = {field.name for field in fields(Figure)}
+    shown = [Figure(**{name: row[name] for name in names}) for row in rows]
+    text = about + figures.markdown(shown)
     found, count = MARKED.subn(lambda match: match[1] + text + match[2], document)
     if count != 1:
         raise ValueError(f"{DOCUMENT} has no place for the table")
