@@ -452,3 +452,16 @@ async def test_not_even_a_super_admin_chooses_what_is_no_tenant(
     async with start(HeldAgent(), **tokens(tmp_path)) as app, calling(app) as stubs:
         metadata = (*mia(role="superAdmin"), ("x-tenant", tenant))
         assert reason(await refused(stubs.cameras(metadata))) == "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize("content", [None, b"{}", b"no keys"])
+async def test_a_server_without_its_keys_does_not_start(
+    start: Start, tmp_path: Path, content: bytes | None
+) -> None:
+    settings = tokens(tmp_path)
+    (tmp_path / "keys.json").unlink()
+    if content is not None:
+        (tmp_path / "keys.json").write_bytes(content)
+    with pytest.raises(OSError, match="EPS_JWT_JWKS"):
+        async with start(HeldAgent(), **settings):
+            pass

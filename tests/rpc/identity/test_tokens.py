@@ -40,6 +40,7 @@ class Source:
     """A key set that the test changes."""
 
     every_s = 1.0
+    local = False
 
     def __init__(self, *signers: Signer) -> None:
         self.document = jwks(*signers)

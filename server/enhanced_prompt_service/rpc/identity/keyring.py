@@ -47,10 +47,14 @@ class SharedSecret:
 
 
 class JwksSource(Protocol):
-    """Gives a JSON Web Key Set. `every_s` is how often it is looked at again."""
+    """Gives a JSON Web Key Set. `every_s` is how often it is looked at again; one that is `local`
+    has to be there at start."""
 
     @property
     def every_s(self) -> float: ...
+
+    @property
+    def local(self) -> bool: ...
 
     async def fetch(self) -> bytes:
         """The document. Raises OSError or httpx.HTTPError."""
@@ -62,6 +66,7 @@ class JwksFile:
     signed with it."""
 
     every_s = 2.0
+    local = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -73,6 +78,8 @@ class JwksFile:
 
 class JwksUrl:
     """An address, https or on this machine. Redirects are not followed."""
+
+    local = False
 
     def __init__(self, url: str, *, every_s: float = 300.0, timeout_s: float = 5.0) -> None:
         parts = urlsplit(url)
@@ -147,6 +154,12 @@ class Keyring:
                     await self._load()
                     found = self._look(kid, algorithm)
         return found
+
+    async def begin(self) -> None:
+        """Load the first keys. Raises OSError where a local source has none: with a mistyped path
+        a server would start and refuse everybody."""
+        if not await self.refresh() and self._source is not None and self._source.local:
+            raise OSError("the keys of tokens can't be read: EPS_JWT_JWKS names no key set")
 
     async def refresh(self) -> bool:
         """Look at the source again; False where it failed."""

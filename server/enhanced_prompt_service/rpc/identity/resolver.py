@@ -175,8 +175,13 @@ class Identities:
 
     @asynccontextmanager
     async def watching(self, live: LiveCalls) -> AsyncGenerator[None]:
-        """While the block lasts, keys are kept up to date and calls end with their identity."""
+        """While the block lasts, keys are kept up to date and calls end with their identity.
+
+        Raises OSError where a file of keys can't be read.
+        """
         tokens = self._ways.tokens
+        if tokens is not None:
+            await tokens.keyring.begin()
         every_s = None if tokens is None else tokens.keyring.every_s
         own = {asyncio.create_task(self._watch(live), name="identities")}
         if tokens is not None and every_s is not None:
@@ -190,8 +195,8 @@ class Identities:
 
     async def _refresh(self, tokens: Tokens, every_s: float) -> None:
         while True:
-            await tokens.keyring.refresh()
             await asyncio.sleep(every_s)
+            await tokens.keyring.refresh()
 
     async def _watch(self, live: LiveCalls) -> None:
         while True:
