@@ -31,6 +31,7 @@ def start(tmp_path: Path, database_url: str) -> Start:  # noqa: F811
                 "home": tmp_path / "home",
                 "port": 0,
                 "metrics_port": None,
+                "drain_s": 0.2,  # turns that a test left running are not waited for
                 "database_url": database_url,
             }
             | settings
