@@ -318,7 +318,7 @@ async def test_cancelling_a_turn_closes_the_providers_connection_behind_the_prox
     ):
         stub: Any = prompt_service_pb2_grpc.PromptServiceStub(channel)
         reading = stub.Ask(pb.AskRequest(query=QUESTION))
-        text, turn_id = "", ""
+        text, turn_id, frame = "", "", turns_pb2.TurnFrame()
         while text != "one two ":
             frame = (await reading.read()).turn
             turn_id = frame.turn_id
