@@ -82,13 +82,17 @@ async def proxy(upstream: OpenAIServer) -> AsyncIterator[Proxy]:
         yield running
 
 
-@pytest.fixture
-def provider(upstream: OpenAIServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
+@pytest_asyncio.fixture(loop_scope="module")
+async def provider(
+    upstream: OpenAIServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[OpenAIServer]:
     """The provider, as if nobody had asked it before."""
+    await proxy.run()
     monkeypatch.setenv(proxy.variable, proxy.key)
     for seen in (upstream.requests, upstream.authorizations, upstream.sent_usage, upstream.gone):
         seen.clear()
-    return upstream
+    yield upstream
+    proxy.check()
 
 
 class Through:

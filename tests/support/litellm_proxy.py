@@ -17,7 +17,6 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -31,18 +30,63 @@ START_S = 240.0
 UPSTREAM_KEY = "upstream-key-that-nobody-may-see"
 
 
-@dataclass(frozen=True, slots=True)
 class Proxy:
-    """A running proxy. `key` is what it asks of its clients; `variable` is the name of the
-    environment variable in which tests put it."""
+    """A proxy that runs, and may be started again.
 
-    address: str
-    key: str
-    variable: str = "EPS_TESTS_LITELLM_KEY"
+    Attributes:
+        address: Where links point to.
+        key: What it asks of its clients.
+        variable: Name of the environment variable in which tests put the key.
+    """
+
+    variable = "EPS_TESTS_LITELLM_KEY"
+
+    def __init__(self, home: Path, upstream: str, models: tuple[str, ...]) -> None:
+        self._home, self._said = home, home / "said"
+        self._settings = home / "config.yaml"
+        self._settings.write_text(json.dumps(_settings(upstream, models)))  # YAML as well
+        self._port = free_port()
+        self._process: asyncio.subprocess.Process | None = None
+        self.address = f"http://127.0.0.1:{self._port}/v1"
+        self.key = f"sk-{secrets.token_hex(16)}"
 
     def link(self, model: str, kind: str = "openai") -> str:
         """A link of a chain."""
         return f"{kind}:{model}@{self.address}#{self.variable}"
+
+    async def run(self) -> None:
+        """Start it where it does not run. Raises RuntimeError where it does not come up."""
+        if self._process is not None and self._process.returncode is None:
+            return
+        with self._said.open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(str(LITELLM), "--config", str(self._settings), "--telemetry", "False"),
+                *("--host", "127.0.0.1", "--port", str(self._port)),
+                cwd=self._home,
+                env=_environment(str(self._home), self.key),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        if not await _answers(self._process, self._port):
+            raise RuntimeError(f"LiteLLM's proxy did not start:\n{self._last_words()}")
+
+    def check(self) -> None:
+        """Raises RuntimeError where it has ended by itself: then nothing of a test counts."""
+        if self._process is not None and self._process.returncode is not None:
+            ended = self._process.returncode
+            raise RuntimeError(f"LiteLLM's proxy ended by itself ({ended}):\n{self._last_words()}")
+
+    async def stop(self) -> None:
+        """End it at once: asked to, it would wait for calls that its provider keeps hanging."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+    def _last_words(self) -> str:
+        return self._said.read_text(errors="replace")[-6000:]
 
 
 @asynccontextmanager
@@ -53,30 +97,13 @@ async def litellm_proxy(provider: OpenAIServer, *models: str) -> AsyncIterator[P
     """
     if not LITELLM.exists():
         pytest.skip("LiteLLM's proxy is not here: `make soak` installs it where it can")
-    port, key = free_port(), f"sk-{secrets.token_hex(16)}"
     with tempfile.TemporaryDirectory(prefix="eps-litellm-") as home:
-        settings, said = Path(home) / "config.yaml", Path(home) / "said"
-        settings.write_text(json.dumps(_settings(provider.address, models)))  # YAML as well
-        with said.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                *(str(LITELLM), "--config", str(settings), "--telemetry", "False"),
-                *("--host", "127.0.0.1", "--port", str(port)),
-                cwd=home,
-                env=_environment(home, key),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        proxy = Proxy(Path(home), provider.address, models)
         try:
-            if not await _answers(process, port):
-                raise RuntimeError(f"LiteLLM's proxy did not start:\n{said.read_text()[-4000:]}")
-            yield Proxy(f"http://127.0.0.1:{port}/v1", key)
+            await proxy.run()
+            yield proxy
         finally:
-            # At once: asked to end, it would wait for calls that its provider keeps hanging.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await proxy.stop()
 
 
 def _settings(upstream: str, models: tuple[str, ...]) -> dict[str, object]:
@@ -100,6 +127,7 @@ def _environment(home: str, key: str) -> dict[str, str]:
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_MODE": "PRODUCTION",  # reads no .env
         "LITELLM_LOG": "ERROR",
+        "PYTHONFAULTHANDLER": "1",  # its native parts have been seen to crash: then it says where
     }
 
 
