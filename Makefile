@@ -40,6 +40,7 @@ bench: services ## Measure, and print one table (ARGS=--write keeps it in docs/)
 	@$(VENV) -m tests.bench $(ARGS) </dev/null
 
 soak: services ## The heavy tests in full size
+	@$(VENV) scripts/soak_services.py </dev/null
 	@EPS_SCALE=1 $(VENV) -m pytest -m soak --timeout 3600 $(PYTEST_ARGS) </dev/null
 
 eval: services ## Score the engine on its question sets

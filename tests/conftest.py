@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.support.examples",
     "tests.support.require_all",
+    "tests.support.soak_only",
     "tests.support.own_logs",
     "tests.support.databases",
 ]

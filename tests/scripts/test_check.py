@@ -49,6 +49,23 @@ def test_a_pin_outside_of_what_is_asked_for_is_named(differences) -> None:
     ]
 
 
+def test_a_programs_lock_is_compared_with_what_is_asked_for_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "ROOT", tmp_path)
+    (tmp_path / "it.in").write_text("# why it is here\nredis[hiredis]>=6\n")
+    pinned = "redis==7.0.0 \\\n    --hash=sha256:00\n    # via -r it.in\n"
+    (tmp_path / "it.txt").write_text(pinned)
+    assert lock.unmet("it.txt", "it.in") == []
+    (tmp_path / "it.txt").write_text(pinned.replace("redis==7", "redis==5"))
+    assert lock.unmet("it.txt", "it.in") == ["it.txt: redis 5.0.0 is not >=6"]
+    (tmp_path / "it.txt").write_text(pinned.replace("redis==7", "other==7"))
+    assert lock.unmet("it.txt", "it.in") == [
+        "it.txt: redis is not in it",
+        "it.txt: nothing asks for other any more",
+    ]
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+LITELLM = ROOT / ".tools" / "litellm" / "bin" / "litellm"
+"""LiteLLM's proxy, which lives in an environment of its own (scripts/soak_services.py)."""
 # Debian keeps the server's programs of each PostgreSQL version out of the PATH; newest first.
 EXTRA = (ROOT / ".tools" / "bin", Path("/usr/local/go/bin"))
 

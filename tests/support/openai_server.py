@@ -119,13 +119,19 @@ class OpenAIServer:
             leaving = asyncio.create_task(reader.read(1))
             await self._note()
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
+            left = not answering.done()
+            if left:
                 self.gone.append(time.monotonic())
                 answering.cancel()
             leaving.cancel()
-            await asyncio.wait({answering, leaving})
-            if not answering.cancelled() and answering.exception() is not None:
-                self.problems.append(repr(answering.exception()))
+            await asyncio.gather(leaving, return_exceptions=True)
+            await asyncio.wait({answering})
+            failed = None if answering.cancelled() else answering.exception()
+            if isinstance(failed, ConnectionError):
+                if not left:  # writing saw it before reading did
+                    self.gone.append(time.monotonic())
+            elif failed is not None:
+                self.problems.append(repr(failed))
         except asyncio.IncompleteReadError:
             pass  # a connection without a request
         finally:
@@ -138,6 +144,13 @@ class OpenAIServer:
     async def _answer(
         self, line: str, names: dict[str, str], body: bytes, writer: asyncio.StreamWriter
     ) -> None:
+        if line.startswith("GET /v1/models "):  # proxies ask, at any moment
+            models = [
+                {"id": one, "object": "model", "created": 1_700_000_000, "owned_by": "tests"}
+                for one in self._scripts
+            ]
+            await _whole(writer, 200, {}, {"object": "list", "data": models})
+            return
         asked = self._checked(line, body)
         if asked is None:
             await _whole(writer, 400, {}, {"error": {"message": self.problems[-1]}})

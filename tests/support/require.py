@@ -30,6 +30,11 @@ def data() -> Path:
     return folder
 
 
+def scale() -> float:
+    """EPS_SCALE: 1 in `make soak`, a twentieth by default."""
+    return float(os.environ.get("EPS_SCALE", "0.05"))
+
+
 def scaled(full: int, least: int = 1) -> int:
-    """A heavy test's size: `full` times EPS_SCALE (1 in `make soak`), at least `least`."""
-    return max(least, round(full * float(os.environ.get("EPS_SCALE", "0.05"))))
+    """A heavy test's size: `full` times EPS_SCALE, at least `least`."""
+    return max(least, round(full * scale()))
