@@ -128,16 +128,16 @@ def _recorded(
 
     A camera that never reported coverage counts as recording from its first event on.
     """
-    known = reader.coverage_known()
+    known = asked & frozenset(reader.coverage_known())
     shares: dict[str, Days] = {}
     lately: set[str] = set()
-    for span in reader.coverage(window, asked & frozenset(known)):
+    for span in reader.coverage(window, known) if known else ():  # an empty set is every camera
         seen = span.interval
         start, end = (seen.start - window.start) / _HOUR, (seen.end - window.start) / _HOUR
         _add(shares.setdefault(span.camera_id, np.zeros(hours)), start, end)
         if seen.end > window.end - _LATELY:
             lately.add(span.camera_id)
-    for camera in asked - frozenset(known):
+    for camera in asked - known:
         selection = Selection(windows=(window,), cameras=frozenset({camera}))
         first = reader.totals(selection).first_start
         if first is not None:
