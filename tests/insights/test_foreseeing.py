@@ -53,14 +53,18 @@ async def expected(
     *cameras: str,
     now: datetime = NOW,
     zone: ZoneInfo = VIENNA,
-    **chosen: frozenset[str],
+    labels: frozenset[str] | None = None,
 ) -> Forecast | TooLittleHistory:
     """Of local hours of the day after `now`."""
     day = (now.astimezone(zone) + timedelta(days=1)).replace(hour=0, minute=0, tzinfo=None)
     midnight = day.replace(tzinfo=zone)
     window = Interval(midnight + start * HOUR, midnight + end * HOUR)
     ask = ForecastAsk(
-        Selection(as_of=now, **chosen), (window,), dict.fromkeys(cameras, "s"), {"s": zone}, now
+        Selection(labels=labels, as_of=now),
+        (window,),
+        dict.fromkeys(cameras, "s"),
+        {"s": zone},
+        now,
     )
     return await foresee(kept, ME, ask)
 
@@ -114,7 +118,8 @@ async def test_hours_without_coverage_are_missing_and_not_quiet() -> None:
 async def test_a_fortnight_of_recorded_history_is_needed() -> None:
     kept = store(list(every_day("a", 9, 12)), recorded("a"))
     soon = await expected(kept, 8, 11, "a", now=START + timedelta(days=6, hours=12))
-    assert soon == TooLittleHistory(pytest.approx(6.5, abs=0.2), 14.0)
+    assert isinstance(soon, TooLittleHistory)
+    assert (soon.days, soon.needed) == (pytest.approx(6.5, abs=0.2), 14.0)
     later = await expected(kept, 8, 11, "a", now=START + timedelta(days=15))
     assert isinstance(later, Forecast)
 

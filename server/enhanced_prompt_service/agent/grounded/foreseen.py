@@ -141,7 +141,7 @@ def shape_ahead(
             )
         draft.windows = tuple(kept)
     if within is not None:
-        left = tuple(both for one in draft.windows if (both := one.intersect(within)) is not None)
+        left = tuple(cut for one in draft.windows if (cut := one.intersect(within)) is not None)
         if not left:
             draft.nothing = "The request's filter leaves nothing of what was asked for."
         draft.windows = left or draft.windows
