@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,9 +24,11 @@ from ..agent.models import (
 from ..config import Settings
 from ..domain.answers import ModelUsage
 from ..domain.clock import RealClock
+from ..domain.forecasts import Forecast, ForecastAsk, TooLittleHistory
 from ..domain.health import Health, ProviderHealth
 from ..domain.identity import Caller
 from ..domain.insights import InsightFilter, InsightPage
+from ..domain.stores import EventStore
 from ..domain.times import Interval
 from ..domain.warming import Warm, Warmer
 from ..rpc.templates import Templates
@@ -36,6 +39,8 @@ from .base import Base, new_id
 from .callers import auditors
 
 if TYPE_CHECKING:
+    from ..agent.grounded import GroundedEngine
+    from ..agent.grounded.foreseen import Foreseen
     from ..agent.grounded.noticed import Noticed
 
 _log = structlog.get_logger("eps")
@@ -49,6 +54,7 @@ class WarmAgent(Agent, Protocol):
         ...
 
 
+Foresee = Callable[[EventStore, Caller, ForecastAsk], Awaitable[Forecast | TooLittleHistory]]
 AgentMaker = Callable[[Stores, Settings], WarmAgent]
 
 
@@ -56,10 +62,9 @@ def grounded_agent(stores: Stores, settings: Settings) -> WarmAgent:
     """The embedded engine behind its graph: no key, no network."""
     # LangGraph takes half a second to import: only where an agent is really wanted.
     from ..agent.graph import GroundedAgent
-    from ..agent.grounded import GroundedEngine
     from ..agent.prompts import SuggestingAgent
 
-    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
+    engine = _engine(stores, settings)
     return SuggestingAgent(GroundedAgent(engine), engine, stores.templates)
 
 
@@ -67,12 +72,11 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     """What EPS_MODELS names: the embedded engine alone, or models in front of it."""
     if chain.links == (GROUNDED,):
         return grounded_agent(stores, settings)
-    from ..agent.grounded import GroundedEngine
     from ..agent.modelled import ModelAgent
     from ..agent.prompts import SuggestingAgent
     from ..agent.trail import ModelBudget
 
-    engine = GroundedEngine(stores.events, stores.catalogue, settings.time_zone, _noticed(stores))
+    engine = _engine(stores, settings)
     agent = ModelAgent(
         engine,
         chain,
@@ -167,9 +171,7 @@ def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, 
     real_clock, site_clock = base.real_clock, base.site_clock
     engine = getattr(agent, "engine", None)
     if not isinstance(engine, GroundedEngine):
-        engine = GroundedEngine(
-            stores.events, stores.catalogue, settings.time_zone, _noticed(stores)
-        )
+        engine = _engine(stores, settings)
     templates = Templates(
         stores.templates,
         stores.catalogue,
@@ -188,6 +190,36 @@ def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, 
         await stores.usage.record(caller, calls, real_clock.now())
 
     return Toolbox(ModelPrompts(chain, tools, record), templates), templates
+
+
+def _engine(stores: Stores, settings: Settings) -> GroundedEngine:
+    """The embedded engine with what it is told of insights and forecasts."""
+    from ..agent.grounded import GroundedEngine
+
+    return GroundedEngine(
+        stores.events,
+        stores.catalogue,
+        settings.time_zone,
+        _noticed(stores),
+        _foreseen(stores),
+    )
+
+
+def _foreseen(stores: Stores) -> Foreseen:
+    """What answers rest on where they are about what is still to come."""
+
+    async def find(caller: Caller, ask: ForecastAsk) -> Forecast | TooLittleHistory:
+        # It needs numpy, which takes a tenth of a second to load: not before it is asked.
+        foresee = await asyncio.to_thread(_load_foresee)
+        return await foresee(stores.events, caller, ask)
+
+    return find
+
+
+def _load_foresee() -> Foresee:
+    from ..insights.foreseeing import foresee
+
+    return foresee
 
 
 def _noticed(stores: Stores) -> Noticed:

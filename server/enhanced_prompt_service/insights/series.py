@@ -81,7 +81,11 @@ class Usual:
 
 
 class Series:
-    """The history and habits of one (camera, label), or of a camera as a whole."""
+    """The history and habits of one (camera, label), or of a camera as a whole.
+
+    Slots lean on those beside them, which is good for short ones; with `lean` false, for slots of
+    an hour, they do not.
+    """
 
     __slots__ = (
         "_bias_m",
@@ -90,6 +94,7 @@ class Series:
         "_day_basis",
         "_day_mean",
         "_history",
+        "_lean",
         "_phi_d",
         "_phi_n",
         "_week",
@@ -99,8 +104,9 @@ class Series:
         "seen",
     )
 
-    def __init__(self, per_day: int) -> None:
+    def __init__(self, per_day: int, *, lean: bool = True) -> None:
         self.per_day = per_day
+        self._lean = lean
         self.covered = 0  # slots with coverage so far
         self.seen = 0  # events so far
         self._history = np.full((WEEKS, 7, per_day), MISSING, dtype=np.uint16)
@@ -138,7 +144,7 @@ class Series:
             # Without the day itself, so that it is the same whenever in the day it is worked out.
             before = self._history.copy()
             before[place.week % WEEKS, place.weekday] = MISSING
-            mean, basis = day_profile(before, place.weekday)
+            mean, basis = day_profile(before, place.weekday, lean=self._lean)
             self._day_mean, self._day_basis = mean.tolist(), basis.tolist()
         basis = self._day_basis[place.index]
         if not basis:
@@ -148,10 +154,11 @@ class Series:
         phi = min(self.phi + _DOUBT / (mean * basis), PHI_RANGE[1])
         return Usual(mean, phi, self.spread, basis, plain)
 
-    def profile(self, weekday: int) -> tuple[list[float], list[int]]:
-        """μ of every slot of a weekday and how many counts each rests on (0: nothing known)."""
-        mean, basis = day_profile(self._history, weekday)
-        return (np.maximum(mean * self.bias, LEAST_MEAN)).tolist(), basis.tolist()
+    def profile(self, weekday: int, *, least: float = LEAST_MEAN) -> tuple[list[float], list[int]]:
+        """μ of every slot of a weekday, at least `least`, and how many counts each rests on (0:
+        nothing known)."""
+        mean, basis = day_profile(self._history, weekday, lean=self._lean)
+        return (np.maximum(mean * self.bias, least)).tolist(), basis.tolist()
 
     # ---- learning -------------------------------------------------------------------------------
 
@@ -244,11 +251,12 @@ class Series:
 
 
 def day_profile(
-    history: NDArray[np.uint16], weekday: int
+    history: NDArray[np.uint16], weekday: int, *, lean: bool = True
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """μ of every slot of a weekday, before b, and how many counts it rests on (0: none).
 
-    `history` is [week, weekday, slot of day] with MISSING where nothing is known.
+    `history` is [week, weekday, slot of day] with MISSING where nothing is known. `lean` takes the
+    slots beside a slot for its own.
     """
     per_day = int(history.shape[2])
     used = history[(history != MISSING).any(axis=(1, 2))]
@@ -257,14 +265,15 @@ def day_profile(
     values = used.astype(np.float32)
     values[used == MISSING] = np.nan
     days = next(days for days in _CLASSES if weekday in days)
-    reach = max(_NEAR_MINUTES * per_day // 1440, 1)
+    reach = max(_NEAR_MINUTES * per_day // 1440, 1) if lean else 0
     near = _beside(values[:, list(days), :].reshape(-1, per_day), reach)
     pooled, basis, cap = _winsorised(near)
     own_days = values[:, weekday, :]
-    own_near = np.minimum(_beside(own_days, 1), cap)
+    own_reach = int(lean)
+    own_near = np.minimum(_beside(own_days, own_reach), cap)
     own_count = np.sum(~np.isnan(own_near), axis=0)
     own = np.nansum(own_near, axis=0) / np.maximum(own_count, 1)
-    weeks = own_count / 3
+    weeks = own_count / (2 * own_reach + 1)
     mean = pooled * _weekday_factor(np.minimum(own_days, cap), pooled)
     mixed = (weeks * own + _CLASS_WEIGHT * mean) / (weeks + _CLASS_WEIGHT)
     known = np.zeros(per_day)

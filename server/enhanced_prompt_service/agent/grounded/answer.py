@@ -14,6 +14,7 @@ from enhanced_prompt_service.domain.answers import (
     QuestionType,
     ResponseType,
 )
+from enhanced_prompt_service.domain.forecasts import Forecast
 
 from .intents import Aspect
 from .query import Findings, Query
@@ -22,14 +23,17 @@ from .wording.asks import follow_ups, instead
 from .wording.common import Said
 from .wording.compare import compose_compare
 from .wording.health import compose_health
+from .wording.prediction import compose_prediction
 from .wording.rank import compose_rank
 from .wording.single import compose_dwell, compose_one, compose_when
 from .wording.text import Text
 from .wording.totals import compose_totals
 from .wording.trend import compose_trend
 
+HALF_SURE_DAYS = 14.0  # of history, from which a forecast is half sure
 UNKNOWN_COVERAGE = 0.5  # of a claim of absence, where no camera ever said when it recorded
 ENGINE = "grounded"
+_NO_ABSENCE = (QuestionType.HEALTH, QuestionType.PREDICTION)
 
 _COMPOSERS: dict[QuestionType, Callable[[Text, Said], None]] = {
     QuestionType.HEALTH: compose_health,
@@ -39,6 +43,7 @@ _COMPOSERS: dict[QuestionType, Callable[[Text, Said], None]] = {
     QuestionType.WHEN: compose_when,
     QuestionType.DWELL: compose_dwell,
     QuestionType.ANOMALY: compose_anomaly,
+    QuestionType.PREDICTION: compose_prediction,
 }
 
 
@@ -147,6 +152,10 @@ def _confidence(query: Query, findings: Findings) -> tuple[float, dict[str, floa
         share = _share(findings.coverage)
         parts["coverage"] = round(share, 4)
         lowest = min(lowest, share)
+    if isinstance(findings.forecast, Forecast):
+        days = findings.forecast.days
+        parts["history"] = round(days / (days + HALF_SURE_DAYS), 4)
+        lowest = min(lowest, parts["history"])
     known = [one for one in findings.confidences if one is not None]
     mean = sum(known) / len(known) if known and findings.total_matches else 1.0
     parts["evidence"] = round(mean, 4)
@@ -156,7 +165,7 @@ def _confidence(query: Query, findings: Findings) -> tuple[float, dict[str, floa
 def _claims_absence(query: Query, findings: Findings) -> bool:
     """No event, in a window of which some was recorded. (That nothing was recorded is no claim
     about what happened.)"""
-    if query.question_type is QuestionType.HEALTH or query.nothing or findings.total_matches:
+    if query.question_type in _NO_ABSENCE or query.nothing or findings.total_matches:
         return False
     if findings.insights:
         return False

@@ -19,6 +19,7 @@ from enhanced_prompt_service.domain.turns import TurnRequest
 from . import retrieve as retrieval
 from .answer import compose
 from .english import english
+from .foreseen import Foreseen, with_forecast
 from .index import Index
 from .noticed import Noticed, with_insights
 from .query import Findings, Query
@@ -33,7 +34,8 @@ class GroundedEngine:
     """Answers from the event store alone.
 
     `default_zone` is the tenant's IANA time zone, for questions whose cameras share none.
-    `noticed` gives insights; without it the engine says that it does not judge.
+    `noticed` gives insights; without it the engine says that it does not judge. `foreseen` gives
+    forecasts; without it the engine says that it does not forecast.
     """
 
     def __init__(
@@ -42,7 +44,9 @@ class GroundedEngine:
         catalogue: CatalogueStore,
         default_zone: str,
         noticed: Noticed | None = None,
+        foreseen: Foreseen | None = None,
     ) -> None:
+        self._foreseen = foreseen
         self._noticed = noticed
         self._events = events
         self._catalogue = catalogue
@@ -84,6 +88,7 @@ class GroundedEngine:
             narrowing=request.filter,
             time_zone=request.time_zone,
             judges=self._noticed is not None,
+            foresees=self._foreseen is not None,
         )
 
     async def retrieve(self, caller: Caller, query: Query) -> Findings:
@@ -95,6 +100,8 @@ class GroundedEngine:
         )
         if query.question_type is QuestionType.ANOMALY and self._noticed is not None:
             return await with_insights(caller, query, findings, self._noticed)
+        if query.question_type is QuestionType.PREDICTION and self._foreseen is not None:
+            return await with_forecast(caller, query, findings, self._foreseen, self._noticed)
         return findings
 
     def compose(self, query: Query, findings: Findings) -> Answer:

@@ -81,7 +81,8 @@ _REGEX = {
     for name, pattern in {
         "anomaly": r"\b(?:unusual|anomal\w+|out of the ordinary|suspicious|abnormal|weird|strange|"
         r"odd|irregular|than usual|than normal|unexpected)\b",
-        "prediction": r"\b(?:forecast|predict\w*|expected?|how busy will|will (?:it|there) be)\b",
+        "prediction": r"\b(?:forecast\w*|predict\w*|expect(?:ed|ing|s)?|anticipated?|"
+        r"how busy will|will (?:it|there) be)\b",
         "least": r"\b(?:least|fewest|quietest|lowest|slowest|calmest|rarest)\b",
         "most": r"\b(?:busiest|highest|top|rank|ranking|ranked)\b|"
         r"(?<!\bat )\bmost\b(?! recent| of the (?:time|day)\b)",

@@ -40,7 +40,7 @@ async def with_insights(
     )
     page = await noticed(caller, chosen, window)
     found = sorted(
-        (one for one in page.items if _meant(one, query, window)),
+        (one for one in page.items if is_meant(one, query, window)),
         key=lambda one: (-one.content.severity, -one.content.window.start.timestamp()),
     )
     evidence: dict[str, Evidence] = {}
@@ -65,7 +65,8 @@ async def with_insights(
     )
 
 
-def _meant(insight: Insight, query: Query, window: Interval) -> bool:
+def is_meant(insight: Insight, query: Query, window: Interval) -> bool:
+    """Whether an insight is about the zones, kinds and times of day that a query names."""
     what = insight.content
     if query.zones is not None and query.zones.isdisjoint(what.zones):
         return False

@@ -19,6 +19,7 @@ from enhanced_prompt_service.domain.events import (
     Selection,
     Totals,
 )
+from enhanced_prompt_service.domain.forecasts import Forecast, TooLittleHistory
 from enhanced_prompt_service.domain.insights import Insight
 from enhanced_prompt_service.domain.times import Interval, RecurringMask
 
@@ -35,12 +36,12 @@ STRICTLY = 1e-6  # durations are kept in microseconds: "over 5 minutes" begins o
 class Query:
     """One understood question.
 
-    `windows` are disjoint and sorted, already cut at `now`; empty is all that was recorded up to
-    `now`. `mask` holds in the local time of each event's site. `None` in a set narrows nothing.
-    `nothing` says why no event can match, "" otherwise. `other` is the second window of a
-    comparison. `notice` is the whole text of a clarification or refusal and `choices` its complete
-    follow-up questions. Fields that only colour the wording take no part in equality: the same
-    question in other words is the same Query.
+    `windows` are disjoint and sorted, already cut at `now` (those of a prediction lie behind it);
+    empty is all that was recorded up to `now`. `mask` holds in the local time of each event's site.
+    `None` in a set narrows nothing. `nothing` says why no event can match, "" otherwise. `other` is
+    the second window of a comparison. `notice` is the whole text of a clarification or refusal and
+    `choices` its complete follow-up questions. Fields that only colour the wording take no part in
+    equality: the same question in other words is the same Query.
     """
 
     question_type: QuestionType
@@ -186,7 +187,8 @@ class Findings:
     elsewhere: tuple[Interval, ...] = ()  # nearest recorded spans, where none was in the window
     states: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
     missing_words: tuple[str, ...] = ()  # of the searched text, those that occur in no event
-    insights: tuple[Insight, ...] = ()  # of a question about what is out of the ordinary
+    insights: tuple[Insight, ...] = ()  # of a question about what is out of the ordinary, or ahead
+    forecast: Forecast | TooLittleHistory | None = None
     more_insights: bool = False  # than were looked at
     loose: bool = False  # no event has all words of the text, only some
     confidences: tuple[float | None, ...] = ()  # of the evidence, as the source gave them

@@ -69,6 +69,8 @@ def retrieve(query: Query, reader: EventReader) -> Findings:
         _health(query, reader, work, asked, index)
     elif query.aspect is Aspect.ONE_EVENT:
         _one_event(query, reader, work)
+    elif query.question_type is QuestionType.PREDICTION:
+        pass  # what has not come yet is in no store
     elif query.question_type is QuestionType.ANOMALY:
         _coverage(query, reader, work, asked, index)
     elif not query.nothing:

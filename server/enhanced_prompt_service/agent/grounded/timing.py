@@ -13,6 +13,7 @@ from enhanced_prompt_service.domain.times import Interval
 from .clarify import Settled, examples, reworded
 from .draft import Draft
 from .followup import Previous, spoken, wants_next
+from .foreseen import looks_ahead, set_ahead
 from .index import Habits, Index
 from .question import Question
 from .sides import behind_than, running, split_times
@@ -30,6 +31,8 @@ def set_time(
     habits: Habits,
     before: Previous | None,
     index: Index,
+    *,
+    foresees: bool = False,
 ) -> None:
     anchor = before.how.time_range if before is not None else None
 
@@ -44,6 +47,9 @@ def set_time(
             anchor=known,
             typos=(),
         )
+        ahead = foresees and found is not None and found.problem == "future" and found.whole
+        if ahead and looks_ahead(question, draft):
+            return found
         if found is not None and found.problem:
             raise _no_such_time(found, question, draft, index)
         return found
@@ -85,6 +91,11 @@ def set_time(
         draft.moment = None
         return
     draft.windows, draft.mask, draft.moment = found.windows, found.mask, found.moment
+    if found.problem or (foresees and draft.type is QuestionType.PREDICTION):
+        set_ahead(draft, found.whole, now)
+        draft.assumptions += found.assumptions
+        draft.certainty["time"] = found.certainty
+        return
     draft.retimed = before is not None
     many_days = found.uncut is not None and found.uncut.seconds > MORE_THAN_A_DAY
     if before is not None and found.mask is None and many_days:

@@ -35,6 +35,7 @@ from .followup import (
     wants_groups,
     wants_place,
 )
+from .foreseen import shape_ahead
 from .index import Habits, Index
 from .intents import Aspect
 from .narrowing import mask_in_zone, narrow
@@ -63,17 +64,21 @@ def understand(
     narrowing: QuestionFilter | None = None,
     time_zone: str = "",
     judges: bool = False,
+    foresees: bool = False,
 ) -> Query:
     """The Query that a question means. Never raises for whatever text.
 
     `now` is the question's present (aware); `time_zone` an IANA name, or "" for that of the
     cameras that are meant; `narrowing` the request's filter, which holds whatever is asked.
-    `judges` says that there are insights to answer from what is out of the ordinary.
+    `judges` says that there are insights to answer from what is out of the ordinary, `foresees`
+    that there are forecasts of what is to come.
     """
     now = now.astimezone(UTC)
     try:
         chosen = narrowing or QuestionFilter()
-        return _understood(text, history, now, index, chosen, time_zone, judges=judges)
+        return _understood(
+            text, history, now, index, chosen, time_zone, judges=judges, foresees=foresees
+        )
     except Settled as end:
         return _settled(end, now, index, time_zone)
 
@@ -101,6 +106,7 @@ def _understood(
     time_zone: str,
     *,
     judges: bool,
+    foresees: bool,
 ) -> Query:
     if now.year not in YEARS:
         raise Settled(f"The year {now.year} is too far away to be asked from.", examples(index))
@@ -126,11 +132,16 @@ def _understood(
     _set_places(question, places, draft, index, before if follows else None)
     habits = index.habits(draft.cameras, draft.sites, draft.zones or ())
     zone = zone_of(time_zone, habits, index, draft)
-    set_time(question, draft, now, zone, habits, before if follows else None, index)
+    earlier = before if follows else None
+    set_time(question, draft, now, zone, habits, earlier, index, foresees=foresees)
     set_unknown(question, draft, index)
     if before is not None and follows:
         _point_at_evidence(question, draft, before)
     _compare(question, draft, index)
+    if foresees and draft.type is QuestionType.PREDICTION:
+        shape_ahead(question, draft, narrowing.time_range, now, zone)
+        narrow(draft, replace(narrowing, time_range=None), index, now)
+        return query_of(draft, now, zone, index)
     _shape(question, draft, now, zone, judges=judges)
     narrow(draft, narrowing, index, now)
     mask_in_zone(draft, zone, index)

@@ -37,9 +37,9 @@ class TimeResult:
 
     `windows` are disjoint, sorted and cut at now; empty when `problem` says that there is none:
     future, impossible, contradiction, out_of_range or needs_anchor, with `why` a sentence for the
-    asker. `uncut` is from the first start to the last end before cutting. `spans` are the token
-    ranges that were consumed, half-open. `grain` is the size of what was named: moment, clock,
-    part, day, week, month, rolling, mask, bound, …
+    asker. `uncut` is from the first start to the last end before cutting, `whole` are the windows
+    then. `spans` are the token ranges that were consumed, half-open. `grain` is the size of what
+    was named: moment, clock, part, day, week, month, rolling, mask, bound, …
     """
 
     windows: tuple[Interval, ...] = ()
@@ -49,6 +49,7 @@ class TimeResult:
     certainty: float = 1.0
     assumptions: tuple[str, ...] = ()
     uncut: Interval | None = None
+    whole: tuple[Interval, ...] = ()
     moment: datetime | None = None
     open_start: bool = False
     all_time: bool = False
@@ -155,6 +156,7 @@ def resolve(
         return TimeResult(
             spans=spans,
             uncut=uncut,
+            whole=tuple(found),
             mask=reading.mask,
             grain=reading.grain,
             problem="future",
@@ -168,6 +170,7 @@ def resolve(
         certainty=certainty,
         assumptions=(*notes, *reading.assumptions),
         uncut=uncut,
+        whole=tuple(found),
         moment=reading.moment,
         open_start=any(span.open_start for span in reading.spans),
         vague=reading.vague,

@@ -125,7 +125,9 @@ LEAD: Final = words(
 )
 TO: Final = frozenset({"to", "until", "till", "til", "through", "thru", "-", "–", "—", "−", "/"})
 AROUND: Final = frozenset({"around", "about", "near", "approximately", "roughly", "circa", "~"})
-FUTURE: Final = frozenset({"will", "shall", "gonna", "expected", "forecast", "predict", "expect"})
+FUTURE: Final = frozenset(
+    {"will", "shall", "gonna", "expected", "forecast", "predict", "expect", "expecting"}
+)
 
 HOLIDAYS: Final[dict[tuple[str, ...], tuple[int, int]]] = {
     ("christmas", "eve"): (12, 24),

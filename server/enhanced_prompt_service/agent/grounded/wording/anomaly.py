@@ -29,6 +29,13 @@ def compose_anomaly(text: Text, said: Said) -> None:
     text.add(f" out of the ordinary{said.where()}, {said.when()}")
     say_recorded(text, said)
     text.add(", the worst first:" if count > 1 else ":")
+    say_insights(text, said)
+
+
+def say_insights(text: Text, said: Said) -> None:
+    """A line for each insight, and how many are left out."""
+    insights = said.findings.insights
+    count = len(insights)
     for insight in insights[:MOST_LINES]:
         _line(text, said, insight)
     if count > MOST_LINES:

@@ -46,6 +46,10 @@ def _for(said: Said) -> Iterable[str]:
             yield _sentence("What happened", where, when)
             yield _sentence("How many people were there", where, when)
             yield _sentence("Events per hour", where, when)
+        case QuestionType.PREDICTION:
+            yield _sentence("What happened", where, "today")
+            yield _sentence(f"{_events(query)} per hour", where, "yesterday")
+            yield _sentence("Which hour was busiest", where, "in the last 7 days")
         case QuestionType.COMPARE:
             yield _sentence("What happened", where, when)
             if query.other is not None:

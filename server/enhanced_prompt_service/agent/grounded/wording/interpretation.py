@@ -27,6 +27,7 @@ _HEADS = {
     QuestionType.RECURRING: "Recurring",
     QuestionType.MOMENT: "What was going on, of",
     QuestionType.HEALTH: "The cameras themselves",
+    QuestionType.PREDICTION: "Forecast of",
     QuestionType.ANOMALY: "What is out of the ordinary among",
 }
 _GROUPS = {
