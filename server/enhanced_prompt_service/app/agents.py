@@ -26,6 +26,7 @@ from ..domain.clock import RealClock
 from ..domain.health import Health, ProviderHealth
 from ..domain.identity import Caller
 from ..domain.insights import InsightFilter, InsightPage
+from ..domain.standing import RuleMaker
 from ..domain.times import Interval
 from ..domain.warming import Warm, Warmer
 from ..rpc.templates import Templates
@@ -158,9 +159,13 @@ def providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
     ]
 
 
-def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, Templates]:
-    """Tools of prompts, over the agent's own engine where it has one: indexes are kept once."""
+def prompt_tools(
+    base: Base, agent: Agent, chain: ModelChain
+) -> tuple[Toolbox, Templates, RuleMaker]:
+    """Tools of prompts, and what understands standing questions, over the agent's own engine where
+    it has one: indexes are kept once."""
     from ..agent.grounded import GroundedEngine
+    from ..agent.grounded.standing import StandingReader
     from ..agent.prompts import EngineDrafter, EnginePrompts, ModelPrompts
 
     settings, stores = base.settings, base.stores
@@ -170,6 +175,7 @@ def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, 
         engine = GroundedEngine(
             stores.events, stores.catalogue, settings.time_zone, _noticed(stores)
         )
+    rules = StandingReader(engine, stores.events)
     templates = Templates(
         stores.templates,
         stores.catalogue,
@@ -182,12 +188,12 @@ def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, 
         engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
     )
     if chain.links == (GROUNDED,):
-        return Toolbox(tools, templates), templates
+        return Toolbox(tools, templates), templates, rules
 
     async def record(caller: Caller, calls: Sequence[ModelUsage]) -> None:
         await stores.usage.record(caller, calls, real_clock.now())
 
-    return Toolbox(ModelPrompts(chain, tools, record), templates), templates
+    return Toolbox(ModelPrompts(chain, tools, record), templates), templates, rules
 
 
 def _noticed(stores: Stores) -> Noticed:
