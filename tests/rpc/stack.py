@@ -22,6 +22,7 @@ from enhanced_prompt.v1 import (
     template_service_pb2_grpc,
 )
 from enhanced_prompt_service.agent.grounded import GroundedEngine
+from enhanced_prompt_service.agent.grounded.standing import StandingReader
 from enhanced_prompt_service.agent.prompts import EngineDrafter, EnginePrompts
 from enhanced_prompt_service.bus import MemoryBus
 from enhanced_prompt_service.domain.answers import (
@@ -47,7 +48,7 @@ from enhanced_prompt_service.rpc.services import (
     SiteService,
     TemplateService,
 )
-from enhanced_prompt_service.rpc.services.insights import encoder
+from enhanced_prompt_service.rpc.services.insights import Standing, encoder
 from enhanced_prompt_service.rpc.templates import Templates
 from enhanced_prompt_service.rpc.toolbox import Toolbox
 from enhanced_prompt_service.storage import Database, Stores, open_stores
@@ -220,6 +221,14 @@ async def running(
                         now=clock.now,
                         heartbeat_s=heartbeat_s,
                         leaving=insight_leaving,
+                        standing=Standing(
+                            stores.standing,
+                            StandingReader(engine, stores.events),
+                            stores.events,
+                            stores.catalogue,
+                            now=clock.now,
+                            site_now=clock.now,
+                        ),
                     ),
                 },
                 log=log.bound(),

@@ -35,6 +35,7 @@ from .makers import ME, at, begin, event, response
 # What migrations after the third made.
 LATER = (
     "detector_states",
+    "standing_questions",
     *("insight_logs", "insights", "insight_names", "insight_revisions", "insight_requests"),
     *("mutes", "subscriptions", "fences"),
 )

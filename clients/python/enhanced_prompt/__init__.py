@@ -60,7 +60,7 @@ from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
 from .v1.insight_service_pb2 import PublishInsightRequest
-from .v1.insights_pb2 import Insight
+from .v1.insights_pb2 import Insight, StandingQuestion
 from .v1.metrics_service_pb2 import SystemHealth
 from .v1.prompts_pb2 import ClassifiedIntent, GeneratedContent, OptimizedPrompt
 from .v1.site_service_pb2 import Camera, Site, Zone
@@ -117,6 +117,7 @@ __all__ = [
     "Reset",
     "Retry",
     "Site",
+    "StandingQuestion",
     "Started",
     "StreamCut",
     "SystemHealth",

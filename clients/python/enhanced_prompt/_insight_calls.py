@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Unpack
 
 from . import _methods as methods
-from ._calls import AsyncCalls, Calls
 from ._insights import (
     InsightFlow,
     InsightSelection,
@@ -24,6 +23,7 @@ from ._insights import (
     mute_request,
     subscribe_request,
 )
+from ._standing_calls import AsyncStandingCalls, StandingCalls
 from .errors import EnhancedPromptError
 from .v1.insight_service_pb2 import (
     CommitSubscriptionRequest,
@@ -35,7 +35,7 @@ from .v1.insight_service_pb2 import (
 from .v1.insights_pb2 import Insight
 
 
-class InsightCalls(Calls):
+class InsightCalls(StandingCalls):
     """Blocking calls."""
 
     def insights(
@@ -145,7 +145,7 @@ class InsightCalls(Calls):
         return moved.resume_token
 
 
-class AsyncInsightCalls(AsyncCalls):
+class AsyncInsightCalls(AsyncStandingCalls):
     """The same for asyncio."""
 
     async def insights(

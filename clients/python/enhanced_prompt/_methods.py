@@ -157,6 +157,26 @@ COMMIT_SUBSCRIPTION: Final = Method(
     insights.CommitSubscriptionRequest,
     insights.CommitSubscriptionResponse,
 )
+CREATE_STANDING_QUESTION: Final = Method(
+    _insights("CreateStandingQuestion"),
+    insights.CreateStandingQuestionRequest,
+    insights.CreateStandingQuestionResponse,
+)
+LIST_STANDING_QUESTIONS: Final = Method(
+    _insights("ListStandingQuestions"),
+    insights.ListStandingQuestionsRequest,
+    insights.ListStandingQuestionsResponse,
+)
+UPDATE_STANDING_QUESTION: Final = Method(
+    _insights("UpdateStandingQuestion"),
+    insights.UpdateStandingQuestionRequest,
+    insights.UpdateStandingQuestionResponse,
+)
+DELETE_STANDING_QUESTION: Final = Method(
+    _insights("DeleteStandingQuestion"),
+    insights.DeleteStandingQuestionRequest,
+    insights.DeleteStandingQuestionResponse,
+)
 
 PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResponse)
 GET_SITE: Final = Method(_site("GetSite"), site.GetSiteRequest, site.GetSiteResponse)

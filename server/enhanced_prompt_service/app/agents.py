@@ -28,6 +28,7 @@ from ..domain.forecasts import Forecast, ForecastAsk, TooLittleHistory
 from ..domain.health import Health, ProviderHealth
 from ..domain.identity import Caller
 from ..domain.insights import InsightFilter, InsightPage
+from ..domain.standing import RuleMaker
 from ..domain.stores import EventStore
 from ..domain.times import Interval
 from ..domain.warming import Warm, Warmer
@@ -162,9 +163,13 @@ def providers(chain: ModelChain, turns: Turns) -> list[ProviderHealth]:
     ]
 
 
-def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, Templates]:
-    """Tools of prompts, over the agent's own engine where it has one: indexes are kept once."""
+def prompt_tools(
+    base: Base, agent: Agent, chain: ModelChain
+) -> tuple[Toolbox, Templates, RuleMaker]:
+    """Tools of prompts, and what understands standing questions, over the agent's own engine where
+    it has one: indexes are kept once."""
     from ..agent.grounded import GroundedEngine
+    from ..agent.grounded.standing import StandingReader
     from ..agent.prompts import EngineDrafter, EnginePrompts, ModelPrompts
 
     settings, stores = base.settings, base.stores
@@ -172,6 +177,7 @@ def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, 
     engine = getattr(agent, "engine", None)
     if not isinstance(engine, GroundedEngine):
         engine = _engine(stores, settings)
+    rules = StandingReader(engine, stores.events)
     templates = Templates(
         stores.templates,
         stores.catalogue,
@@ -184,12 +190,12 @@ def prompt_tools(base: Base, agent: Agent, chain: ModelChain) -> tuple[Toolbox, 
         engine, stores.conversations, now=site_clock.now, history_turns=settings.history_turns
     )
     if chain.links == (GROUNDED,):
-        return Toolbox(tools, templates), templates
+        return Toolbox(tools, templates), templates, rules
 
     async def record(caller: Caller, calls: Sequence[ModelUsage]) -> None:
         await stores.usage.record(caller, calls, real_clock.now())
 
-    return Toolbox(ModelPrompts(chain, tools, record), templates), templates
+    return Toolbox(ModelPrompts(chain, tools, record), templates), templates, rules
 
 
 def _engine(stores: Stores, settings: Settings) -> GroundedEngine:

@@ -20,7 +20,7 @@ from .base import opened
 from .callers import identities, limits, trail
 from .keeping import keeping
 from .metering import endpoint, recorder
-from .noticing import detecting, expiring, insight_service
+from .noticing import detecting, expiring, insight_service, watching
 from .serving import Around, Served, drain, rpc_server
 from .turning import turns
 
@@ -67,7 +67,7 @@ async def create_app(
         counted = recorder(base)
         run = await stack.enter_async_context(turns(base, agent, models, counted))
         warm = await stack.enter_async_context(warmer(base.stores, agent, chain))
-        toolbox, templates = prompt_tools(base, agent, chain)
+        toolbox, templates, rules = prompt_tools(base, agent, chain)
         health = ServiceHealth(
             base.replica,
             base.dependencies,
@@ -84,7 +84,7 @@ async def create_app(
             health,
             toolbox,
             templates,
-            await insight_service(base),
+            await insight_service(base, rules),
         )
         around = Around(
             counted,
@@ -106,6 +106,7 @@ async def create_app(
         await warm.prewarm(Caller(), wait=True)
         await server.ready()
         await stack.enter_async_context(detecting(base))
+        await stack.enter_async_context(watching(base))
         yield App(
             settings,
             server.address,

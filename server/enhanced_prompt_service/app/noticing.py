@@ -1,4 +1,4 @@
-"""Insights: the service that tells of them, the detectors that find them, and their expiry."""
+"""Insights: the service that tells of them, what finds them, and their expiry."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import structlog
 from ..config import Settings
 from ..domain.clock import RealClock, SiteClock
 from ..domain.identity import Caller
+from ..domain.standing import RuleMaker
 from ..insights.expiry import Expiry
 from ..insights.feed import Feeds
+from ..insights.standing_loop import StandingLoop, StandingParts
 from ..rpc.resume_tokens import ResumeTokens
-from ..rpc.services.insights import InsightService, encoder
+from ..rpc.services.insights import InsightService, Standing, encoder
 from ..storage import Database, open_stores, secret_key
 from .base import Base
 from .serving import leaving
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("eps")
 
 
-async def insight_service(base: Base) -> InsightService:
-    """Tells the log of insights to its subscribers."""
+async def insight_service(base: Base, rules: RuleMaker) -> InsightService:
+    """Tells the log of insights to its subscribers; `rules` understands standing questions."""
     settings, stores = base.settings, base.stores
 
     def report(error: Exception) -> None:
@@ -52,6 +54,14 @@ async def insight_service(base: Base) -> InsightService:
         heartbeat_s=settings.heartbeat_s,
         leaving=leaving(settings),
         time_zone=settings.time_zone,
+        standing=Standing(
+            stores.standing,
+            rules,
+            stores.events,
+            stores.catalogue,
+            now=base.real_clock.now,
+            site_now=base.site_clock.now,
+        ),
     )
 
 
@@ -112,6 +122,37 @@ async def detecting(base: Base) -> AsyncGenerator[None]:
         yield
         return
     task = asyncio.create_task(run(), name="detectors")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def watching(base: Base) -> AsyncGenerator[None]:
+    """Looks at standing questions, as long as the block lasts."""
+    settings, stores = base.settings, base.stores
+
+    def report(error: Exception) -> None:
+        _log.error("standing questions failed", exc_info=error)
+
+    if not settings.insights:
+        yield
+        return
+    parts = StandingParts(
+        stores.standing,
+        stores.insights,
+        stores.fences,
+        stores.events,
+        stores.catalogue,
+        now=base.real_clock.now,
+        site_now=base.site_clock.now,
+        sleep=asyncio.sleep,
+        report=report,
+    )
+    loop = StandingLoop(parts, base.process)
+    task = asyncio.create_task(loop.run(), name="standing questions")
     try:
         yield
     finally:

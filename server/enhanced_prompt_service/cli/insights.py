@@ -23,6 +23,7 @@ from .browsing import Output, OutputOption, ZoneOption
 from .detecting import detect, replay
 from .moments import parse_moment, parse_zone
 from .session import ServerOption, connected
+from .watching import rules, watch
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -75,6 +76,8 @@ Limit = Annotated[
 insights = typer.Typer(invoke_without_command=True)
 insights.command()(replay)
 insights.command()(detect)
+insights.command()(watch)
+insights.add_typer(rules, name="rules")
 
 
 @insights.callback()

@@ -172,6 +172,21 @@ def read_evidence(raw: Document) -> Evidence:
     return _read_evidence(raw)
 
 
+def interpretation(value: Interpretation) -> Document:
+    """How a question was understood, inside another document."""
+    return _interpretation(value)
+
+
+def read_interpretation(raw: Document) -> Interpretation:
+    """What `interpretation` wrote."""
+    return _read_interpretation(raw)
+
+
+def read_mask(raw: Document) -> RecurringMask:
+    """What `mask` wrote."""
+    return _read_mask(raw)
+
+
 def build(kind: type[T], raw: Mapping[str, Any], **convert: Callable[[Any], Any]) -> T:
     """An instance from a document: known fields only, converted where that is asked for."""
     return _build(kind, raw, **convert)

@@ -42,6 +42,7 @@ from ..domain.fences import FenceStore
 from ..domain.identity import Caller
 from ..domain.insights import InsightStore
 from ..domain.retention import Removed, RetentionStore
+from ..domain.standing import StandingStore
 from ..domain.stores import (
     CatalogueStore,
     ConversationStore,
@@ -83,6 +84,7 @@ from .ingest import Memory, Stored, ingest
 from .insight_store import OnChange, SqlInsightStore, nobody
 from .kinds import KindIds
 from .session import Session
+from .standing import SqlStandingStore
 from .tables import sites, tenants
 from .templates import SqlTemplateStore
 
@@ -591,6 +593,7 @@ class Stores:
     detection: DetectionStore
     keys: KeyStore
     audit: AuditLog
+    standing: StandingStore
 
 
 async def open_stores(
@@ -617,6 +620,7 @@ async def open_stores(
         SqlDetectionStore(database),
         SqlKeyStore(database),
         SqlAuditLog(database),
+        SqlStandingStore(database),
     )
 
 

@@ -38,14 +38,15 @@ from ..convert.times import instant, interval, timestamp
 from ..leaving import LeavingOptions
 from ..resume_tokens import ResumeTokens
 from ._pages import MOST_BYTES, fitting
+from ._standing import Standing, StandingCalls
 from ._subscribe import encoder, write_subscription
 
 LONGEST_MUTE = timedelta(days=90)
 
-__all__ = ["InsightService", "encoder"]
+__all__ = ["InsightService", "Standing", "encoder"]
 
 
-class InsightService:
+class InsightService(StandingCalls):
     """The insights of the caller's tenant. `now` is real time.
 
     `feeds` give subscribers what is told, `tokens` name places in the log. A stream that was idle
@@ -64,6 +65,7 @@ class InsightService:
         heartbeat_s: float = 15.0,
         leaving: LeavingOptions | None = None,
         time_zone: str = "UTC",
+        standing: Standing | None = None,
     ) -> None:
         self._insights = insights
         self._feeds = feeds
@@ -74,6 +76,7 @@ class InsightService:
         self._heartbeat_s = heartbeat_s
         self._leaving = leaving or LeavingOptions()
         self._time_zone = time_zone
+        self._standing = standing
 
     # ---- the log --------------------------------------------------------------------------------
 
