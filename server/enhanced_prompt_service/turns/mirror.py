@@ -103,7 +103,9 @@ class Mirror:
     async def _follow(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
         say_so_at = loop.time()
-        while True:
+        # Whoever leaves last cancels this; the bus's driver may take a cancellation for a time-out,
+        # so that it is also asked here.
+        while self.readers > 0:
             if loop.time() >= say_so_at:
                 say_so_at = loop.time() + WATCHED_S / 3
                 await self._parts.bus.put(watched_key(self._row.turn_id), b"1", WATCHED_S)
