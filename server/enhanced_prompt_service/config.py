@@ -215,7 +215,9 @@ class Settings(BaseSettings):
         "Empty: never.",
     )
     insights: bool = Field(
-        True, description="Detectors watch events and coverage, on one replica at a time."
+        True,
+        description="Detectors watch events and coverage, and standing questions are looked at, on "
+        "one replica at a time.",
     )
     insight_slot_minutes: Literal[15, 20, 30, 60] = Field(
         15, description="Length of the slots that detectors count events in."

@@ -26,6 +26,7 @@ EVENING = datetime(2018, 3, 16, 3, 0, tzinfo=UTC)  # 23:00 of the 15th in New Yo
 NOON = datetime(2018, 3, 15, 16, 0, tzinfo=UTC)
 NIGHT = RecurringMask((DailyRange(22 * 60, 6 * 60),))
 ALWAYS = RecurringMask((), frozenset(range(1, 8)))
+NEARLY_ALWAYS = RecurringMask((DailyRange(0, 12 * 60), DailyRange(12 * 60, 24 * 60)))
 SITE = Site(
     "school",
     "America/New_York",
@@ -120,7 +121,9 @@ def test_the_next_night_is_another_insight() -> None:
     assert list(second.progress.seen) == [event(next_night).event_id]
 
 
-@pytest.mark.parametrize("mask", [None, ALWAYS], ids=["always", "whole days"])
+@pytest.mark.parametrize(
+    "mask", [None, ALWAYS, NEARLY_ALWAYS], ids=["always", "whole days", "day after day"]
+)
 def test_without_times_of_the_day_each_hour_is_an_insight(mask: RecurringMask | None) -> None:
     asked = question(mask=mask)
     hits = [event(EVENING + MINUTE), event(EVENING + 59 * MINUTE), event(EVENING + HOUR)]

@@ -108,13 +108,14 @@ def _masked(rule: Rule, within: Interval) -> tuple[Interval, ...]:
 
 def _window(rule: Rule, at: datetime) -> Interval:
     """The stretch of the question's times that an instant lies in; its hour where they are whole
-    days."""
+    days, or run on from one day to the next."""
     hour = Interval(start := at.replace(minute=0, second=0, microsecond=0), start + _HOUR)
     if rule.mask is None or not rule.mask.ranges:
         return hour
     around = Interval(at - timedelta(hours=26), at + timedelta(hours=26))
     parts = rule.mask.intervals(around, rule.zone_info)
-    return next((one for one in parts if one.start <= at < one.end), hour)
+    found = next((one for one in parts if one.start <= at < one.end), hour)
+    return found if around.start < found.start and found.end < around.end else hour
 
 
 def _with(spell: Spell | None, window: Interval, event: Event, site: Site | None) -> Spell:

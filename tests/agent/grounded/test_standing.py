@@ -59,6 +59,17 @@ def test_the_same_rule_in_other_words(text: str) -> None:
     [
         ("tell me when anyone enters G330", None),
         ("tell me when anyone enters G330 every day", None),
+        ("tell me when anyone enters G330 from now on", None),
+        ("tell me when anyone enters G330, at any time", None),
+        ("tell me when anyone enters G330 overnight", RecurringMask((NIGHT,))),
+        (
+            "tell me when anyone enters G330 on Monday and Friday at night",
+            RecurringMask((NIGHT,), frozenset({1, 5})),
+        ),
+        (
+            "tell me when anyone enters G330 from Friday to Monday",
+            RecurringMask((), frozenset({1, 5, 6, 7})),
+        ),
         ("tell me when anyone enters G330 on Sunday", RecurringMask((), frozenset({7}))),
         ("tell me if a vehicle starts on weekends", RecurringMask((), frozenset({6, 7}))),
         (
@@ -84,10 +95,14 @@ def test_clock_times_are_meant_in_the_zone_that_was_asked_for() -> None:
         ("tell me when anyone enters G999", "There is no camera G999"),
         ("tell me when anyone enters G330 tonight", "“tonight” is one time"),
         ("tell me when anyone enters G330 on 3 May 2018", "is one time"),
+        ("tell me when anyone enters G330 last Sunday", "is one time"),
+        ("tell me when anyone enters G330 this morning", "is one time"),
+        ("tell me when anyone enters G330 on weekdays at night and on weekends", "differ"),
         ("tell me when", "does not say what"),
         ("let me know when nobody is at G330", "not for what is missing"),
         ("tell me when a camera goes offline", "state of cameras"),
         ("how many people came to G330", "does not count"),
+        ("tell me when 3 people are at G330", "does not count"),
         ("tell me when more than two people are at G330", "does not count"),
         ("tell me when someone stays at G330 for more than 5 minutes", "how long"),
         ("what is the weather", "not something the cameras can tell"),

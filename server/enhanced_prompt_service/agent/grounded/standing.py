@@ -27,9 +27,12 @@ from .timegrammar.elements import (
     Business,
     ClockPoint,
     ClockRange,
+    Element,
     Every,
+    Now,
     Part,
     Phrase,
+    Range,
     Weekday,
     Weekend,
 )
@@ -48,12 +51,20 @@ _LEAD = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _WHEN = re.compile(r"^\s*(?:when|whenever|if|as soon as)\s+", re.IGNORECASE)
-_NOT = re.compile(r"\b(?:no|not|nobody|none|never|nothing|isn't|aren't|doesn't|don't)\b", re.I)
+_ALWAYS = re.compile(
+    r"\b(?:from\s+now\s+on|starting\s+(?:from\s+)?now|as\s+of\s+now|always|at\s+all\s+times|at\s+any\s+time|"
+    r"any\s*time|(?:a?round)\s+the\s+clock|24/7)\b",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"\b(?:no\b(?!\.?\s*\d)|(?:not|nobody|none|never|nothing|without|isn't|aren't|doesn't|don't)\b)",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(
-    r"""\b(?:more|less|fewer)\ than\ (?:a|an|one|two|\d+)\b|\bat\ least\ (?:\w+)\ (?:people|\w+s)\b
-    |\b(?:two|three|four|five|six|seven|eight|nine|ten|several|many|[2-9]|[1-9]\d+)\s+
-    (?!(?:has|was|is|does|minutes|hours|seconds|days|weeks)\b)
-    (?:people|men|women|children|[a-z]{3,}s)\b""",
+    r"""\b(?:(?:(?:more|less|fewer)\s+than|at\s+least|over)\s+)?
+    (?:two|three|four|five|six|seven|eight|nine|ten|several|many|[2-9]|[1-9]\d+)\s+(?:or\s+more\s+)?
+    (?:people|persons|men|women|children|visitors|vehicles|cars|trucks|bikes|animals|events)\b
+    |\bmore\s+than\s+(?:one|a|an|1)\s+(?!minute|hour|second)\w+""",
     re.IGNORECASE | re.VERBOSE,
 )
 _TYPES = frozenset(
@@ -65,7 +76,6 @@ _TYPES = frozenset(
         QuestionType.RECURRING,
     }
 )
-_REPEATS = ClockPoint | ClockRange | Part | Business | Every | Weekday | Weekend | AllTime
 EXAMPLES = (
     "Tell me when anyone enters between 22:00 and 06:00",
     "Tell me when there is a vehicle at the weekend",
@@ -74,7 +84,8 @@ EXAMPLES = (
 
 def condition(text: str) -> str:
     """What is to happen: the question without "tell me when"."""
-    return _WHEN.sub("", _LEAD.sub("", text, count=1), count=1).strip().rstrip("?.! ")
+    said = _WHEN.sub("", _LEAD.sub("", text, count=1), count=1)
+    return " ".join(_ALWAYS.sub(" ", said).split()).strip(" ,;").rstrip("?.! ")
 
 
 def understand_rule(text: str, *, index: Index, now: datetime, time_zone: str = "") -> Rule:
@@ -89,7 +100,7 @@ def understand_rule(text: str, *, index: Index, now: datetime, time_zone: str = 
         raise NotUnderstood(
             "A standing question can wait for what is seen, not for what is missing.", EXAMPLES
         )
-    if (number := _NUMBER.search(said)) is not None and "minute" not in said:
+    if (number := _NUMBER.search(said)) is not None:
         raise NotUnderstood(
             f"“{number[0]}”: a standing question tells of each event and does not count them yet.",
             EXAMPLES,
@@ -152,29 +163,53 @@ _NO_TIMES = "I could not read at which times of the day it is to be watched."
 def _repeating(question: Question) -> list[Phrase]:
     """The time phrases as what repeats. Raises NotUnderstood for those that name one time."""
     found: list[Phrase] = []
-    repeats = False
+    repeats = timed = False
     for phrase in question.phrases:
-        elements: list[object] = []
+        elements: list[Element] = []
         for one in phrase.elements:
-            if not isinstance(one, _REPEATS) or (isinstance(one, Part) and one.name == "tonight"):
+            if isinstance(one, Now | AllTime):
+                continue  # "from now on", "always": what is meant anyway
+            again = _again(one)
+            if again is None:
                 words = " ".join(question.texts[phrase.start : phrase.end])
                 raise NotUnderstood(
                     f"“{words}” is one time: a standing question is about what comes again, such "
                     "as every day, on weekdays, at night, or between 22:00 and 06:00.",
                     EXAMPLES,
                 )
-            if isinstance(one, Weekday):
-                one = Every(frozenset({one.day}))
-            elif isinstance(one, Weekend):
-                one = Every(frozenset({6, 7}))
-            elif isinstance(one, AllTime):
-                one = Every()
-            repeats |= isinstance(one, Every | Business)
-            elements.append(one)
-        found.append(replace(phrase, elements=tuple(elements)))  # pyright: ignore[reportArgumentType]
+            repeats |= isinstance(again, Every | Business)
+            elements.append(again)
+        days = any(isinstance(one, Every) for one in elements)
+        if timed and days:
+            raise NotUnderstood(
+                "Its times differ from day to day: please make a question of each.", EXAMPLES
+            )
+        # "On weekdays at night and at weekends": the nights are not those of the weekend.
+        timed = timed or (days and not all(isinstance(one, Every) for one in elements))
+        if elements:
+            found.append(replace(phrase, elements=tuple(elements)))
     if found and not repeats:
         found[0] = replace(found[0], elements=(*found[0].elements, Every()))
     return found
+
+
+def _again(one: Element) -> Element | None:
+    """What of a time repeats; None where it names one time."""
+    match one:
+        case Part(name="tonight"):
+            return None
+        case Part():
+            return replace(one, day=None)
+        case Weekday(day=day, mode="recent"):
+            return Every(frozenset({day}))
+        case Weekend(mode="over"):
+            return Every(frozenset({6, 7}))
+        case Range(start=(Weekday(day=first),), end=(Weekday(day=last),)):
+            return Every(frozenset((first + n - 1) % 7 + 1 for n in range((last - first) % 7 + 1)))
+        case ClockPoint() | ClockRange() | Business() | Every():
+            return one
+        case _:
+            return None
 
 
 def _whole_days(phrases: list[Phrase]) -> bool:
