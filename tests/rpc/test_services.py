@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
-from inspect import iscoroutinefunction
+from inspect import getmembers, iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def test_every_coroutine_of_a_servicer_is_an_rpc_of_its_service() -> None:
     by_name = {one.name: one for one in server.contract_services()}
     for name in services.__all__:
         servicer = getattr(services, name)
-        members = vars(servicer).items()
+        members = getmembers(servicer)
         public = {one for one, it in members if iscoroutinefunction(it) and not one.startswith("_")}
         assert public == set(built(by_name[name], servicer)), name
 
