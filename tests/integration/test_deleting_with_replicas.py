@@ -14,7 +14,7 @@ from enhanced_prompt import AsyncClient
 from enhanced_prompt.errors import ConversationNotFound
 from enhanced_prompt.v1 import prompt_service_pb2
 from tests.integration.test_replicas import Pair, begun, pair, redis  # noqa: F401
-from tests.integration.test_turns_over_tcp import QUESTION, frames_of, rest_of, watched
+from tests.integration.test_turns_over_tcp import QUESTION, frames_of, rest_of, stub
 from tests.support.redis import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -62,11 +62,15 @@ async def test_a_turn_that_runs_elsewhere_stops_at_once_and_stores_nothing(
     pair: Pair,  # noqa: F811
     redis: RedisServer,  # noqa: F811
 ) -> None:
-    async with grpc.aio.insecure_channel(pair.one.address) as channel:
+    async with (
+        grpc.aio.insecure_channel(pair.one.address) as channel,
+        grpc.aio.insecure_channel(pair.two.address) as other,
+    ):
         asked, started = await begun(pair, channel, conversation_id="c", request_id="r")
         pair.first.allow(1)
-        turn_id = started.turn.turn_id
-        far = asyncio.ensure_future(refusal(watched(pair.two, turn_id, 0)))
+        watch = prompt_service_pb2.WatchTurnRequest(turn_id=started.turn.turn_id)
+        far = stub(pair.two, other).WatchTurn(watch)
+        assert (await far.read()).turn.HasField("started")  # it reads before it is deleted
         async with AsyncClient(pair.two.address) as client:
             assert await client.delete_conversation("c") == 1
             async with asyncio.timeout(20):
@@ -76,7 +80,7 @@ async def test_a_turn_that_runs_elsewhere_stops_at_once_and_stores_nothing(
             with pytest.raises(ConversationNotFound):  # the request does not bring it back
                 await client.answer(QUESTION, conversation_id="c", request_id="r")
         assert reason((await refusal(rest_of(asked))).trailing_metadata()) == GONE
-        assert reason((await far).trailing_metadata()) == GONE
+        assert reason((await refusal(rest_of(far))).trailing_metadata()) == GONE
         assert await settled(redis, prefix_of(pair), 0) == []
         assert pair.one.turns.running == 0
 
