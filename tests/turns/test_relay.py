@@ -160,7 +160,9 @@ async def a_mirror(bus: MemoryBus) -> tuple[Mirror, Watched]:
     )
     failed = Failed(TurnError("TURN_FAILED", "failed", retryable=False))
     parts = MirrorParts(bus, store, encode, lambda encoded: failed)
-    return Mirror(parts, CALLER, row), store
+    mirror = Mirror(parts, CALLER, row)
+    mirror.readers = 1
+    return mirror, store
 
 
 async def test_a_mirror_shows_the_same_frames_as_the_log_itself() -> None:
@@ -180,6 +182,15 @@ async def test_a_mirror_shows_the_same_frames_as_the_log_itself() -> None:
     seen_near = near.result()
     place = [(f.kind, f.sequence, f.previous_sequence, f.encoded) for f in seen_near]
     assert [(f.kind, f.sequence, f.previous_sequence, f.encoded) for f in seen_far] == place
+
+
+async def test_a_mirror_that_nobody_reads_ends_by_itself() -> None:
+    """Also where its cancellation was lost on the way."""
+    mirror, _ = await a_mirror(FlakyBus())
+    mirror.readers = 0
+    async with asyncio.timeout(10):
+        await mirror.follow()
+    assert not mirror.log.ended
 
 
 async def test_views_of_a_mirror_leave_out_what_they_leave_out_of_a_log() -> None:
