@@ -1,0 +1,96 @@
+/** What an answer rests on: one row an event, lit when the text points at it. */
+import { memo, useState } from "react";
+import type { Evidence } from "../../../gen/enhanced_prompt/v1/answers_pb";
+import { useCatalogue } from "../../catalogue";
+import { clock, count, day, percent, words } from "../../ui/format";
+import { Icon } from "../../ui/icon";
+import { rowId } from "./turn";
+
+interface Props {
+  /** Of the turn. */
+  id: string;
+  evidence: readonly Evidence[];
+  total: number;
+  zone: string | undefined;
+  active: readonly string[];
+  onActive: (eventIds: readonly string[]) => void;
+}
+
+const FIRST = 6;
+
+export const EvidenceList = memo(function EvidenceList({ id, evidence, total, zone, active, onActive }: Props) {
+  const [all, setAll] = useState(false);
+  const pointedAt = active.some((one) => evidence.findIndex((item) => item.eventId === one) >= FIRST);
+  const shown = all || pointedAt ? evidence : evidence.slice(0, FIRST);
+  return (
+    <section className="evidence" aria-label="Evidence">
+      <h3>
+        Evidence
+        <span className="quiet numeric">
+          {total > evidence.length ? `${count(evidence.length)} of ${count(total)}` : count(evidence.length)}
+        </span>
+      </h3>
+      <ol>
+        {shown.map((one) => (
+          <Row key={one.eventId} id={id} item={one} zone={zone} lit={active.includes(one.eventId)} onActive={onActive} />
+        ))}
+      </ol>
+      {shown.length < evidence.length && (
+        <button type="button" className="link" onClick={() => setAll(true)}>
+          Show {evidence.length - shown.length} more
+        </button>
+      )}
+    </section>
+  );
+});
+
+interface RowProps {
+  id: string;
+  item: Evidence;
+  zone: string | undefined;
+  lit: boolean;
+  onActive: Props["onActive"];
+}
+
+function Row({ id, item, zone, lit, onActive }: RowProps) {
+  const catalogue = useCatalogue();
+  const at = zone || catalogue.zoneOf(item.cameraId);
+  const what = item.label && !item.eventType.includes(item.label) ? `${item.label}, ${words(item.eventType)}` : words(item.eventType);
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: pointing at it only lights up what it supports
+    <li
+      id={rowId(id, item.eventId)}
+      tabIndex={-1}
+      data-lit={lit}
+      onMouseEnter={() => onActive([item.eventId])}
+      onMouseLeave={() => onActive([])}
+    >
+      <div className="evidence-head">
+        <time className="numeric" dateTime={item.timestamp ? new Date(Number(item.timestamp.seconds) * 1000).toISOString() : ""}>
+          <span className="quiet">{day(item.timestamp, at)}</span> {clock(item.timestamp, at)}
+        </time>
+        <span className="cut" title={item.cameraId}>
+          {catalogue.name(item.cameraId)}
+        </span>
+        <span className="numeric quiet" title="How sure the detector was">
+          {percent(item.confidence)}
+        </span>
+      </div>
+      <p className="evidence-text">{item.description}</p>
+      <div className="evidence-foot">
+        <span className="quiet">{what}</span>
+        {item.participants > 1 && <span className="quiet">{item.participants} taking part</span>}
+        {item.clipUrl && (
+          <a href={item.clipUrl} target="_blank" rel="noreferrer">
+            <Icon name="clip" size={13} /> Clip
+          </a>
+        )}
+        {!item.clipUrl && item.snapshotUrl && (
+          <a href={item.snapshotUrl} target="_blank" rel="noreferrer">
+            <Icon name="camera" size={13} /> Still
+          </a>
+        )}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,5 @@
+import { PageHead } from "../../ui/parts";
+
+export default function InsightsPage() {
+  return <PageHead title="Insights" />;
+}

@@ -1,0 +1,5 @@
+import { PageHead } from "../../ui/parts";
+
+export default function MetricsPage() {
+  return <PageHead title="Metrics" />;
+}
