@@ -60,10 +60,7 @@ export class EnhancedPromptClient {
    * a `requestId` it gets one. Aborting `signal` stops reading, not the turn: that is `cancelTurn`.
    */
   ask(question: Question, options: CallOptions = {}): TurnStream {
-    const request: AskRequest = create(
-      AskRequestSchema,
-      typeof question === "string" ? { query: question } : question,
-    );
+    const request: AskRequest = create(AskRequestSchema, typeof question === "string" ? { query: question } : question);
     request.requestId ||= crypto.randomUUID();
     return this.#turn(this.#flow(request, options), options);
   }

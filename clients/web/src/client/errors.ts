@@ -5,9 +5,10 @@
  * Decide by `reason`, and by `code` for reasons that this version does not know; `message` is for
  * people.
  */
-import { type AnyUnpackable, findDetail } from "./details";
+
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb";
+import { type AnyUnpackable, findDetail } from "./details";
 
 const DOMAIN = "enhanced-prompt.v1";
 const PREFIX = "ERROR_REASON_";
@@ -104,7 +105,10 @@ export function toError(thrown: unknown, signal?: AbortSignal): EnhancedPromptEr
   if (found) return found;
   // The service always says why. Without that, a broken connection or a proxy in between spoke.
   const unreached =
-    error.code === Code.Unavailable || error.code === Code.Canceled || error.code === Code.Unknown || !error.isWireError;
+    error.code === Code.Unavailable ||
+    error.code === Code.Canceled ||
+    error.code === Code.Unknown ||
+    !error.isWireError;
   if (unreached && error.code !== Code.DeadlineExceeded) {
     return new EnhancedPromptError("the service can't be reached", {
       code: Code.Unavailable,
@@ -119,7 +123,10 @@ export function toError(thrown: unknown, signal?: AbortSignal): EnhancedPromptEr
 /** The error for a `google.rpc.Status`, as `failed` frames carry it. */
 export function fromStatus(status: { code: number; message: string; details: AnyUnpackable[] }): EnhancedPromptError {
   const code = status.code in Code ? (status.code as Code) : Code.Unknown;
-  return fromDetails(code, status.message, status.details, "") ?? new EnhancedPromptError(status.message || Code[code], { code });
+  return (
+    fromDetails(code, status.message, status.details, "") ??
+    new EnhancedPromptError(status.message || Code[code], { code })
+  );
 }
 
 function fromDetails(

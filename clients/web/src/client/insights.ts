@@ -1,7 +1,11 @@
 /** A subscription to insights that goes on by itself for ever, by resume tokens. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { InsightService, type SubscribeInsightsRequest, SubscribeInsightsRequestSchema } from "../gen/enhanced_prompt/v1/insight_service_pb";
+import {
+  InsightService,
+  type SubscribeInsightsRequest,
+  SubscribeInsightsRequestSchema,
+} from "../gen/enhanced_prompt/v1/insight_service_pb";
 import type { Insight, InsightChange } from "../gen/enhanced_prompt/v1/insights_pb";
 import type { EnhancedPromptClient } from "./client";
 import { CallCancelled, type EnhancedPromptError, toError } from "./errors";

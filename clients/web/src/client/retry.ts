@@ -18,7 +18,12 @@ export const REATTACH: Retry = { attempts: 10, firstMs: 100, longestMs: 5000 };
  * Milliseconds to wait after the attempt of that number (from 1); undefined to give up. `draw` is
  * uniform in 0..1. What the server asks for is a lower bound, and ends it where it is longer.
  */
-export function retryWait(retry: Retry, attempt: number, retryAfterMs: number | undefined, draw: number): number | undefined {
+export function retryWait(
+  retry: Retry,
+  attempt: number,
+  retryAfterMs: number | undefined,
+  draw: number,
+): number | undefined {
   const least = retryAfterMs ?? 0;
   if (attempt >= retry.attempts || least > retry.longestMs) return undefined;
   return Math.max(draw * Math.min(retry.longestMs, retry.firstMs * 2 ** (attempt - 1)), least);

@@ -11,7 +11,11 @@
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import type { PromptResponse } from "../gen/enhanced_prompt/v1/answers_pb";
-import { type AskRequest, type WatchTurnRequest, WatchTurnRequestSchema } from "../gen/enhanced_prompt/v1/prompt_service_pb";
+import {
+  type AskRequest,
+  type WatchTurnRequest,
+  WatchTurnRequestSchema,
+} from "../gen/enhanced_prompt/v1/prompt_service_pb";
 import { type TurnFrame, TurnFrameSchema } from "../gen/enhanced_prompt/v1/turns_pb";
 import { EnhancedPromptError, fromStatus, StreamCut } from "./errors";
 import { REATTACH, RETRY, type Retry, retryWait } from "./retry";
@@ -221,6 +225,12 @@ export class TurnFlow {
 
   #cut(why: string, cause?: unknown): StreamCut {
     const name = this.turnId || "(not begun)";
-    return new StreamCut(`the stream of turn ${name} was cut: ${why}`, this.turnId, this.attempt, this.lastSequence, cause);
+    return new StreamCut(
+      `the stream of turn ${name} was cut: ${why}`,
+      this.turnId,
+      this.attempt,
+      this.lastSequence,
+      cause,
+    );
   }
 }

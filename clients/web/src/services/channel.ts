@@ -2,7 +2,15 @@
  * A stream that should be open for as long as somebody wants it, and what stands in for it where
  * streams do not get through (a proxy that holds them back): asking again and again.
  */
-import { BACKOFF, type Backoff, CallCancelled, type EnhancedPromptError, reconnectWait, sleep, toError } from "../client";
+import {
+  BACKOFF,
+  type Backoff,
+  CallCancelled,
+  type EnhancedPromptError,
+  reconnectWait,
+  sleep,
+  toError,
+} from "../client";
 import { debug } from "./debug";
 import type { Link } from "./link";
 

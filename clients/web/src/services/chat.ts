@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 import { EnhancedPromptClient, toError } from "../client";
 import type { TemplateSuggestion } from "../gen/enhanced_prompt/v1/answers_pb";
 import { PromptService } from "../gen/enhanced_prompt/v1/prompt_service_pb";
-import { type OptimizedPrompt, OptimizationType } from "../gen/enhanced_prompt/v1/prompts_pb";
+import { OptimizationType, type OptimizedPrompt } from "../gen/enhanced_prompt/v1/prompts_pb";
 import { TemplateService } from "../gen/enhanced_prompt/v1/template_service_pb";
 import { Conversation } from "./conversation";
 import { Link } from "./link";
@@ -49,7 +49,8 @@ export function usePromptCraftChat(userId: string, token?: string, options: Prom
   const chat = useMemo(() => {
     const client = new EnhancedPromptClient({ baseUrl: url, token });
     const link = new Link((signal) => client.ping(signal));
-    const named = conversationId ?? `session_user_${userId.replace(/[^A-Za-z0-9_.:-]/g, "-").slice(0, 64)}_${Date.now()}`;
+    const named =
+      conversationId ?? `session_user_${userId.replace(/[^A-Za-z0-9_.:-]/g, "-").slice(0, 64)}_${Date.now()}`;
     return { client, link, conversation: new Conversation({ client, link, conversationId: named }) };
   }, [userId, token, url, conversationId]);
   const { client, link, conversation } = chat;
@@ -133,7 +134,8 @@ export function usePromptCraftChat(userId: string, token?: string, options: Prom
     isConnected: state === "connected",
     isAITyping: last?.running ?? false,
     templateOpportunity: offer,
-    connectionError: failure ?? last?.error?.message ?? (state === "reconnecting" ? "Failed to connect to chat system" : null),
+    connectionError:
+      failure ?? last?.error?.message ?? (state === "reconnecting" ? "Failed to connect to chat system" : null),
     sendMessage,
     acceptTemplateOpportunity,
     declineTemplateOpportunity,

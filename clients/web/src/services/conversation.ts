@@ -10,8 +10,8 @@ import {
   EnhancedPromptError,
   isNotFound,
   reconnectWait,
-  sleep,
   StreamCut,
+  sleep,
   toError,
 } from "../client";
 import { HistoryService } from "../gen/enhanced_prompt/v1/history_service_pb";

@@ -29,7 +29,14 @@ export function useConnection(): {
   const latencyMs = useLive((live) => live.link.latencyMs);
   const attempt = useLive((live) => live.link.attempt);
   const retryAt = useLive((live) => live.link.retryAt);
-  return { connectionState, isConnected: connectionState === "connected", latencyMs, attempt, retryAt, retryNow: link.retryNow };
+  return {
+    connectionState,
+    isConnected: connectionState === "connected",
+    latencyMs,
+    attempt,
+    retryAt,
+    retryNow: link.retryNow,
+  };
 }
 
 /**
@@ -80,7 +87,10 @@ export function useRealtimeMetrics(options: RealtimeMetricsOptions = {}): Realti
   const { maxRecentRequests = 100, maxRecentErrors = 50 } = options;
   const [metrics, setMetrics] = useState<MetricsData>();
   const [models, setModels] = useState<ReadonlyMap<string, ModelStats>>(new Map());
-  const requests = useRecent<RequestData>(maxRecentRequests, (one) => one.request_id || `${one.timestamp}${one.method}`);
+  const requests = useRecent<RequestData>(
+    maxRecentRequests,
+    (one) => one.request_id || `${one.timestamp}${one.method}`,
+  );
   const errors = useRecent<ErrorData>(maxRecentErrors, errorKey);
   useRealtimeSubscription(MessageType.METRICS_UPDATE, setMetrics);
   useRealtimeSubscription(MessageType.MODEL_UPDATE, (news) => {

@@ -1,7 +1,11 @@
 /** Live metrics: a stream while anybody looks, GetMetrics again and again where streams fail. */
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { EnhancedPromptClient, EnhancedPromptError } from "../client";
-import { type MetricsSnapshot, MetricsService, type SubscribeMetricsResponse } from "../gen/enhanced_prompt/v1/metrics_service_pb";
+import {
+  MetricsService,
+  type MetricsSnapshot,
+  type SubscribeMetricsResponse,
+} from "../gen/enhanced_prompt/v1/metrics_service_pb";
 import { type ChannelMode, keepOpen } from "./channel";
 import type { Link } from "./link";
 import {

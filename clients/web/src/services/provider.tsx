@@ -63,7 +63,9 @@ export function useClient(): EnhancedPromptClient {
 }
 
 /** Something of the live side that is read anew with each change of it. It must be a plain value. */
-export function useLive<Value extends string | number | boolean | undefined>(read: (realtime: Realtime) => Value): Value {
+export function useLive<Value extends string | number | boolean | undefined>(
+  read: (realtime: Realtime) => Value,
+): Value {
   const realtime = useRealtime();
   return useSyncExternalStore(
     (changed) => realtime.on("change", changed),

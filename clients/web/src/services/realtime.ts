@@ -113,8 +113,8 @@ export class Realtime extends Emitter<RealtimeEvents> {
 
   #tend(subject: Subject): void {
     const wanted = this.#visible && this.#wanted[subject] > 0;
-    if (!wanted) return this.#close(subject);
-    if (this.#open[subject]) return;
+    if (!wanted) this.#close(subject);
+    if (!wanted || this.#open[subject]) return;
     const call = new AbortController();
     this.#open[subject] = call;
     const onMode = (mode: ChannelMode, error?: EnhancedPromptError) => {
@@ -128,7 +128,12 @@ export class Realtime extends Emitter<RealtimeEvents> {
     const shared = { client: this.client, link: this.link, onMode };
     if (subject === "metrics") {
       const onMessage = (message: Message, recent: boolean) => {
-        (this.emit as (name: MessageType, message: Message, recent: boolean) => void).call(this, message.type, message, recent);
+        (this.emit as (name: MessageType, message: Message, recent: boolean) => void).call(
+          this,
+          message.type,
+          message,
+          recent,
+        );
       };
       void followMetrics({ ...shared, onMessage }, call.signal);
     } else {

@@ -1,6 +1,7 @@
 /** The command palette: every page, what was asked lately, and what can be done, by typing. */
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 import { HistoryService } from "../../gen/enhanced_prompt/v1/history_service_pb";
+import { conversationPath, questionPath } from "../addresses";
 import { useApp } from "../context";
 import { navigate } from "../router";
 import { ROUTES } from "../routes";
@@ -56,7 +57,7 @@ function Content({ onClose }: { onClose: () => void }) {
       icon: "ask",
       title: `Ask “${asked}”`,
       words: "",
-      run: () => navigate(`/ask?q=${encodeURIComponent(asked)}`),
+      run: () => navigate(questionPath(asked)),
     };
     return [...hits, ask];
   }, [commands, asked]);
@@ -99,6 +100,7 @@ function Content({ onClose }: { onClose: () => void }) {
       <ul id={listId} role="listbox" aria-label="Commands">
         {found.map((one, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field above handles keys
+          // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus, and points at it
           <li
             key={one.key}
             id={`${listId}-${one.key}`}
@@ -135,7 +137,7 @@ function useCommands(): Command[] {
             title: one.title,
             words: "conversation recent",
             hint: one.turns === 1 ? "1 turn" : `${one.turns} turns`,
-            run: () => navigate(`/ask/${encodeURIComponent(one.conversationId)}`),
+            run: () => navigate(conversationPath(one.conversationId)),
           })),
         ),
       )
@@ -163,12 +165,20 @@ function useCommands(): Command[] {
       run: () => setTheme(theme),
     });
     const rest: Command[] = [
-      { key: "new", icon: "plus", title: "New question", words: "ask conversation", hint: "/", run: () => navigate("/ask") },
+      {
+        key: "new",
+        icon: "plus",
+        title: "New question",
+        words: "ask conversation",
+        hint: "/",
+        run: () => navigate("/ask"),
+      },
       look("Light appearance", "sun", "light"),
       look("Dark appearance", "moon", "dark"),
       look("Appearance of the system", "system", "system"),
     ];
-    if (session.token) rest.push({ key: "out", icon: "out", title: "Sign out", words: "leave", run: () => session.signOut() });
+    if (session.token)
+      rest.push({ key: "out", icon: "out", title: "Sign out", words: "leave", run: () => session.signOut() });
     return [...pages, ...rest, ...recent];
   }, [recent, session]);
 }

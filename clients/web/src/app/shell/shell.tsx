@@ -1,7 +1,15 @@
 /** The frame around every page: navigation, what is unusual, whether we are connected. */
 import { Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import { ConnectionStatus, needsLook, severityName, useConnection, useInsightChanges, useInsights } from "../../services";
 import { type Insight, InsightChange, Severity as Severities } from "../../gen/enhanced_prompt/v1/insights_pb";
+import {
+  ConnectionStatus,
+  needsLook,
+  severityName,
+  useConnection,
+  useInsightChanges,
+  useInsights,
+} from "../../services";
+import { insightPath } from "../addresses";
 import { useApp } from "../context";
 import { Link, navigate, usePath } from "../router";
 import { HOME, match, ROUTES } from "../routes";
@@ -93,7 +101,7 @@ function InsightCount() {
       toasts.show(
         <>
           <Severity name={severityName(insight.severity)} />{" "}
-          <Link href={`/insights/${encodeURIComponent(insight.insightId)}`}>{insight.title}</Link>
+          <Link href={insightPath(insight.insightId)}>{insight.title}</Link>
         </>,
       );
     },
@@ -168,7 +176,9 @@ function Nowhere() {
       <PageHead title="Nothing here" />
       <div className="page-body">
         <Empty icon="search" title="There is no page at this address">
-          <p>{isConnected ? "It may have moved, or the link has a typing error." : "And the service can't be reached."}</p>
+          <p>
+            {isConnected ? "It may have moved, or the link has a typing error." : "And the service can't be reached."}
+          </p>
           <Link className="button" href={HOME}>
             Ask a question
           </Link>

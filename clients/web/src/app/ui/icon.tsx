@@ -2,7 +2,8 @@
 
 const PATHS = {
   ask: "M2.5 3.500h11v7.500h-6l-3 2.500v-2.500h-2z",
-  insights: "M8 2v1.500M8 12.500v1M3.800 3.800l1 1M12.200 3.800l-1 1M2 8h1.500M12.500 8h1.500M5.300 9.800a3.500 3.500 0 1 1 5.400 0c-.5.6-.7 1-.7 1.700H6c0-.7-.2-1.100-.7-1.700Z",
+  insights:
+    "M8 2v1.500M8 12.500v1M3.800 3.800l1 1M12.200 3.800l-1 1M2 8h1.500M12.500 8h1.500M5.300 9.800a3.500 3.500 0 1 1 5.400 0c-.5.6-.7 1-.7 1.700H6c0-.7-.2-1.100-.7-1.700Z",
   metrics: "M1.500 8.500h3l2-5 3 9 2-4h3",
   timeline: "M2 3v10.500h12M5 11V8M8 11V4.500M11 11V6.500",
   dashboard: "M2.500 2.500h4.500v5h-4.500zM9 2.500h4.500v3h-4.500zM2.500 9.500h4.500v4h-4.500zM9 7.500h4.500v6h-4.500z",
@@ -16,7 +17,8 @@ const PATHS = {
   close: "M4 4l8 8M12 4l-8 8",
   check: "M3 8.500 6.500 12 13 4.500",
   warning: "M8 2.200 14.300 13H1.700zM8 6.500v3M8 11.200v.2",
-  offline: "M2 2l12 12M4.200 8.300a6 6 0 0 1 1.900-1.200M9 7a6 6 0 0 1 2.800 1.300M2 6a9 9 0 0 1 2.600-1.600M7.300 3.700A9 9 0 0 1 14 6M6.500 10.700a2.500 2.500 0 0 1 2.600-.2M8 13v.1",
+  offline:
+    "M2 2l12 12M4.200 8.300a6 6 0 0 1 1.900-1.200M9 7a6 6 0 0 1 2.800 1.300M2 6a9 9 0 0 1 2.600-1.600M7.300 3.700A9 9 0 0 1 14 6M6.500 10.700a2.500 2.500 0 0 1 2.600-.2M8 13v.1",
   sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM8 1.500v1M8 13.500v1M1.500 8h1M13.500 8h1M3.400 3.400l.7.7M11.900 11.900l.7.7M12.600 3.400l-.7.7M4.100 11.900l-.7.7",
   moon: "M13.200 9.700A5.700 5.700 0 0 1 6.300 2.800a5.700 5.700 0 1 0 6.900 6.900Z",
   system: "M2 3h12v8H2zM6 14h4M8 11v3",
@@ -58,7 +60,14 @@ export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
 /** The mark of the product. */
 export function Mark() {
   return (
-    <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.9" strokeLinejoin="round" aria-hidden="true">
+    <svg
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.9"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
       <path d="M2.500 12C5 7.500 8.200 5.200 12 5.200S19 7.500 21.500 12C19 16.500 15.800 18.800 12 18.800S5 16.500 2.500 12Z" />
       <circle cx="12" cy="12" r="3" fill="currentColor" stroke="none" />
     </svg>

@@ -14,7 +14,10 @@ interface Props {
 }
 
 export function Answer({ text, streaming, citations, active, onActive, onShow }: Props) {
-  const cited = useMemo(() => (citations.length > 0 ? paragraphsOf(spans(text, citations)) : undefined), [text, citations]);
+  const cited = useMemo(
+    () => (citations.length > 0 ? paragraphsOf(spans(text, citations)) : undefined),
+    [text, citations],
+  );
   return (
     <div className="answer" data-streaming={streaming} data-testid="answer">
       {cited

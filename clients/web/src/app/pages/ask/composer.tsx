@@ -1,5 +1,14 @@
 /** Where questions are typed: send, stop, make better. */
-import { type FormEvent, type KeyboardEvent, useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type FormEvent,
+  type KeyboardEvent,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { toError } from "../../../client";
 import { useConnection } from "../../../services";
 import type { Conversation } from "../../../services/conversation";

@@ -32,7 +32,14 @@ export const EvidenceList = memo(function EvidenceList({ id, evidence, total, zo
       </h3>
       <ol>
         {shown.map((one) => (
-          <Row key={one.eventId} id={id} item={one} zone={zone} lit={active.includes(one.eventId)} onActive={onActive} />
+          <Row
+            key={one.eventId}
+            id={id}
+            item={one}
+            zone={zone}
+            lit={active.includes(one.eventId)}
+            onActive={onActive}
+          />
         ))}
       </ol>
       {shown.length < evidence.length && (
@@ -55,9 +62,11 @@ interface RowProps {
 function Row({ id, item, zone, lit, onActive }: RowProps) {
   const catalogue = useCatalogue();
   const at = zone || catalogue.zoneOf(item.cameraId);
-  const what = item.label && !item.eventType.includes(item.label) ? `${item.label}, ${words(item.eventType)}` : words(item.eventType);
+  const what =
+    item.label && !item.eventType.includes(item.label)
+      ? `${item.label}, ${words(item.eventType)}`
+      : words(item.eventType);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: pointing at it only lights up what it supports
     <li
       id={rowId(id, item.eventId)}
       tabIndex={-1}
@@ -66,7 +75,10 @@ function Row({ id, item, zone, lit, onActive }: RowProps) {
       onMouseLeave={() => onActive([])}
     >
       <div className="evidence-head">
-        <time className="numeric" dateTime={item.timestamp ? new Date(Number(item.timestamp.seconds) * 1000).toISOString() : ""}>
+        <time
+          className="numeric"
+          dateTime={item.timestamp ? new Date(Number(item.timestamp.seconds) * 1000).toISOString() : ""}
+        >
           <span className="quiet">{day(item.timestamp, at)}</span> {clock(item.timestamp, at)}
         </time>
         <span className="cut" title={item.cameraId}>

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "
 import { toError } from "../../../client";
 import type { Conversation } from "../../../services/conversation";
 import type { TurnView } from "../../../services/turn-view";
+import { conversationId, conversationPath } from "../../addresses";
 import { useApp } from "../../context";
 import { Link, navigate, useQuery } from "../../router";
 import type { PageProps } from "../../routes";
@@ -17,13 +18,13 @@ import { Welcome } from "./welcome";
 export default function AskPage({ rest }: PageProps) {
   const app = useApp();
   const asked = useQuery().get("q")?.trim() ?? "";
-  const conversation = rest ? app.conversation(rest) : undefined;
+  const conversation = rest ? app.conversation(conversationId(rest)) : undefined;
 
   const ask = useCallback(
     (query: string) => {
       const into = conversation ?? app.conversation(`web-${crypto.randomUUID()}`, true);
       into.ask(query);
-      if (into !== conversation) navigate(`/ask/${into.conversationId}`, { replace: location.search !== "" });
+      if (into !== conversation) navigate(conversationPath(into.conversationId), { replace: location.search !== "" });
     },
     [app, conversation],
   );
@@ -34,7 +35,7 @@ export default function AskPage({ rest }: PageProps) {
 
   return (
     <>
-      <PageHead title={conversation ? <Title conversation={conversation} /> : "Ask"}>
+      <PageHead title="Ask">
         {conversation && (
           <Link className="button" href="/ask">
             <Icon name="plus" size={14} />
@@ -64,11 +65,6 @@ export function useConversation(conversation: Conversation): number {
   );
 }
 
-function Title({ conversation }: { conversation: Conversation }) {
-  useConversation(conversation);
-  return conversation.turns[0]?.query ?? "Ask";
-}
-
 const NEAR = 80; // pixels from the end that still count as reading the newest
 
 function Thread({ conversation, onAsk }: { conversation: Conversation; onAsk: (query: string) => void }) {
@@ -95,11 +91,11 @@ function Thread({ conversation, onAsk }: { conversation: Conversation; onAsk: (q
     },
     [conversation, toasts],
   );
-  const escape = useCallback(() => {
+  const leave = useCallback(() => {
     const open = conversation.turns.findLast((one) => !one.ended);
     if (open) stop(open);
   }, [conversation, stop]);
-  useEscape(escape);
+  useEscape(leave);
 
   return (
     <div className="page-body" ref={body} onScroll={scrolled}>

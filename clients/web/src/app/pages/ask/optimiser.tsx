@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 import { CallCancelled, type EnhancedPromptError, toError } from "../../../client";
 import { PromptService } from "../../../gen/enhanced_prompt/v1/prompt_service_pb";
-import { type OptimizedPrompt, OptimizationType } from "../../../gen/enhanced_prompt/v1/prompts_pb";
+import { OptimizationType, type OptimizedPrompt } from "../../../gen/enhanced_prompt/v1/prompts_pb";
 import { useApp } from "../../context";
 import { percent } from "../../ui/format";
 import { Icon } from "../../ui/icon";

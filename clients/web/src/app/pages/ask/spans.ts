@@ -22,7 +22,9 @@ export function spans(text: string, citations: readonly Pick<Citation, "eventId"
   for (let index = 0; index + 1 < edges.length; index += 1) {
     const start = edges[index] ?? 0;
     const end = edges[index + 1] ?? 0;
-    const eventIds = [...new Set(marks.filter((one) => one.start <= start && one.end >= end).map((one) => one.eventId))];
+    const eventIds = [
+      ...new Set(marks.filter((one) => one.start <= start && one.end >= end).map((one) => one.eventId)),
+    ];
     found.push({ start, text: text.slice(start, end), eventIds });
   }
   return found;

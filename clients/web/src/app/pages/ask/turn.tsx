@@ -24,11 +24,14 @@ interface Props {
 export const TurnCard = memo(function TurnCard({ turn, conversation, newest, onAsk, onStop }: Props) {
   const [active, setActive] = useState<readonly string[]>([]);
   const { response } = turn;
-  const show = useCallback((eventId: string) => {
-    const row = document.getElementById(rowId(turn.requestId, eventId));
-    row?.scrollIntoView({ block: "nearest", behavior: "smooth" });
-    row?.focus({ preventScroll: true });
-  }, [turn.requestId]);
+  const show = useCallback(
+    (eventId: string) => {
+      const row = document.getElementById(rowId(turn.requestId, eventId));
+      row?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      row?.focus({ preventScroll: true });
+    },
+    [turn.requestId],
+  );
   return (
     <li className="turn" data-status={turn.status} aria-busy={turn.running}>
       <h2 className="question">{turn.query}</h2>
@@ -123,7 +126,7 @@ function Progress({ turn, onStop }: { turn: TurnView; onStop: (turn: TurnView) =
         <i />
         <i />
       </span>
-      {turn.withdrawn > 0 ? "Beginning anew" : step ? STEP_WORDS[step.name] ?? "Looking" : "Looking"}
+      {turn.withdrawn > 0 ? "Beginning anew" : step ? (STEP_WORDS[step.name] ?? "Looking") : "Looking"}
     </p>
   );
 }

@@ -20,9 +20,7 @@ export function Welcome({ onAsk }: { onAsk: (query: string) => void }) {
   return (
     <div className="welcome">
       <h2>Ask what your cameras saw</h2>
-      <p className="quiet">
-        In plain language. Answers rest on recorded events, and say how much was recorded at all.
-      </p>
+      <p className="quiet">In plain language. Answers rest on recorded events, and say how much was recorded at all.</p>
       <ul aria-label="Questions to begin with">
         {questions.map((one) => (
           <li key={one}>
