@@ -3,11 +3,11 @@ import { memo, useCallback, useState } from "react";
 import type { Conversation } from "../../../services/conversation";
 import type { TurnView } from "../../../services/turn-view";
 import { useCatalogue } from "../../catalogue";
+import { EvidenceList, rowId } from "../../ui/evidence";
 import { clock, count, dayAndTime, duration, percent } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 import { ErrorNote } from "../../ui/parts";
 import { Answer } from "./answer";
-import { EvidenceList } from "./evidence";
 import { TemplateOffer } from "./offer";
 import { Reasoning } from "./reasoning";
 
@@ -90,11 +90,6 @@ export const TurnCard = memo(function TurnCard({ turn, conversation, newest, onA
     </li>
   );
 });
-
-/** The id of an evidence row, for links within the page. */
-export function rowId(turn: string, eventId: string): string {
-  return `evidence-${turn}-${eventId}`;
-}
 
 function Progress({ turn, onStop }: { turn: TurnView; onStop: (turn: TurnView) => void }) {
   if (turn.status === "queued") {

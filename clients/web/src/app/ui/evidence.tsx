@@ -1,13 +1,12 @@
-/** What an answer rests on: one row an event, lit when the text points at it. */
+/** What an answer or an insight rests on: one row an event, lit when a text points at it. */
 import { memo, useState } from "react";
-import type { Evidence } from "../../../gen/enhanced_prompt/v1/answers_pb";
-import { useCatalogue } from "../../catalogue";
-import { clock, count, day, percent, words } from "../../ui/format";
-import { Icon } from "../../ui/icon";
-import { rowId } from "./turn";
+import type { Evidence } from "../../gen/enhanced_prompt/v1/answers_pb";
+import { useCatalogue } from "../catalogue";
+import { clock, count, day, percent, words } from "./format";
+import { Icon } from "./icon";
 
-interface Props {
-  /** Of the turn. */
+export interface EvidenceListProps {
+  /** Of the list, unique in the page. */
   id: string;
   evidence: readonly Evidence[];
   total: number;
@@ -18,7 +17,19 @@ interface Props {
 
 const FIRST = 6;
 
-export const EvidenceList = memo(function EvidenceList({ id, evidence, total, zone, active, onActive }: Props) {
+/** The id of an evidence row, for links within the page. */
+export function rowId(list: string, eventId: string): string {
+  return `evidence-${list}-${eventId}`;
+}
+
+export const EvidenceList = memo(function EvidenceList({
+  id,
+  evidence,
+  total,
+  zone,
+  active,
+  onActive,
+}: EvidenceListProps) {
   const [all, setAll] = useState(false);
   const pointedAt = active.some((one) => evidence.findIndex((item) => item.eventId === one) >= FIRST);
   const shown = all || pointedAt ? evidence : evidence.slice(0, FIRST);
@@ -56,7 +67,7 @@ interface RowProps {
   item: Evidence;
   zone: string | undefined;
   lit: boolean;
-  onActive: Props["onActive"];
+  onActive: EvidenceListProps["onActive"];
 }
 
 function Row({ id, item, zone, lit, onActive }: RowProps) {
