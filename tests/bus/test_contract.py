@@ -345,3 +345,12 @@ async def test_a_ledger_nobody_adds_to_begins_anew(bus: Bus) -> None:
     assert await bus.sums("l") == {}
     await bus.add("l", "one", 1, {"calls": 1}, since=5.0, ttl_s=60)
     assert await bus.sums("l") == {"calls": 1.0, "since": 5.0}
+
+
+async def test_whoever_adds_is_told_when_what_was_added_before_is_lost(bus: Bus) -> None:
+    first = await bus.add("l", "one", 1, {"calls": 2}, since=1.0, ttl_s=0.05)
+    assert await bus.add("l", "two", 1, {"calls": 2}, since=1.0, ttl_s=0.05) == first
+    await asyncio.sleep(0.1)
+    begun = await bus.add("l", "two", 2, {"calls": 1}, since=1.0, ttl_s=60)
+    assert begun != first
+    assert await bus.add("l", "one", 2, {"calls": 1}, since=1.0, ttl_s=60) == begun

@@ -1,4 +1,4 @@
-"""Boards and ledgers in Redis: each operation is one script, so that it happens whole or not at all.
+"""Boards and ledgers in Redis: each operation is one script, and happens whole or not at all.
 
 A board is a hash of notes, and a sorted set of when each one's time passes by the server's clock:
 those of processes may differ. The two share a hash tag, and so do a ledger and its writers.
@@ -34,19 +34,27 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 """
 
+# A ledger that is not there is begun anew, and then nothing of its writers counts any more.
 _ADD = """
+local last = -1
+local id = redis.call('HGET', KEYS[1], 'id')
+if id then
+    last = tonumber(redis.call('GET', KEYS[2]) or '-1')
+else
+    id = ARGV[4] .. ' ' .. ARGV[1]
+    redis.call('HSET', KEYS[1], 'id', id)
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-local last = tonumber(redis.call('GET', KEYS[2]) or '-1')
 redis.call('SET', KEYS[2], math.max(last, tonumber(ARGV[1])), 'PX', ARGV[2])
-if tonumber(ARGV[1]) <= last then return end
+if tonumber(ARGV[1]) <= last then return id end
 local since = redis.call('HGET', KEYS[1], 'since')
 if not since or tonumber(ARGV[3]) < tonumber(since) then
     redis.call('HSET', KEYS[1], 'since', ARGV[3])
 end
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
     redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return id
 """
 
 Run = Callable[[Awaitable[Any]], Awaitable[Any]]
@@ -86,18 +94,18 @@ class Boards:
         *,
         since: float,
         ttl_s: float,
-    ) -> None:
+    ) -> str:
         """See `Bus.add`."""
         keys = [self._key(f"{{{ledger}}}:sums"), self._key(f"{{{ledger}}}:writer:{writer}")]
-        arguments: list[Any] = [number, _ms(ttl_s), repr(since)]
+        arguments: list[Any] = [number, _ms(ttl_s), repr(since), writer]
         for name, amount in amounts.items():
             arguments += [name, repr(amount)]
-        await self._do(self._add(keys, arguments))
+        return (await self._do(self._add(keys, arguments))).decode()
 
     async def sums(self, ledger: str) -> dict[str, float]:
         """See `Bus.sums`."""
         found = await self._do(self._redis.hgetall(self._key(f"{{{ledger}}}:sums")))
-        return {name.decode(): float(value) for name, value in found.items()}
+        return {name.decode(): float(value) for name, value in found.items() if name != b"id"}
 
     def _board(self, board: str) -> list[str]:
         return [self._key(f"{{{board}}}:notes"), self._key(f"{{{board}}}:ends")]

@@ -135,18 +135,19 @@ class MemoryBus:
         *,
         since: float,
         ttl_s: float,
-    ) -> None:
+    ) -> str:
         now = self._monotonic()
         kept = self._ledgers.get(ledger)
         if kept is None or kept.end <= now:
-            kept = self._ledgers[ledger] = _Ledger()
+            kept = self._ledgers[ledger] = _Ledger(f"{writer} {number}")
         kept.end = now + ttl_s
         if number <= kept.numbers.get(writer, -1):
-            return
+            return kept.id
         kept.numbers[writer] = number
         for name, amount in amounts.items():
             kept.sums[name] = kept.sums.get(name, 0.0) + amount
         kept.sums[SINCE] = min(kept.sums.get(SINCE, since), since)
+        return kept.id
 
     async def sums(self, ledger: str) -> dict[str, float]:
         kept = self._ledgers.get(ledger)
@@ -181,9 +182,10 @@ class MemoryBus:
 class _Ledger:
     """Sums, and the number of each writer's last addition."""
 
-    __slots__ = ("end", "numbers", "sums")
+    __slots__ = ("end", "id", "numbers", "sums")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.id = name
         self.end = 0.0
         self.sums: dict[str, float] = {}
         self.numbers: dict[str, int] = {}

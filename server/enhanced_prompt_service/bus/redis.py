@@ -244,9 +244,9 @@ class RedisBus:
         *,
         since: float,
         ttl_s: float,
-    ) -> None:
+    ) -> str:
         """See `Bus.add`."""
-        await self._boards.add(ledger, writer, number, amounts, since=since, ttl_s=ttl_s)
+        return await self._boards.add(ledger, writer, number, amounts, since=since, ttl_s=ttl_s)
 
     async def sums(self, ledger: str) -> dict[str, float]:
         """See `Bus.sums`."""

@@ -141,12 +141,14 @@ class Bus(Protocol):
         *,
         since: float,
         ttl_s: float,
-    ) -> None:
+    ) -> str:
         """Add amounts to the sums of a ledger, which is kept for so long after its last addition.
 
         Each writer numbers its additions, upwards: one whose number is not above the writer's last
         one was made before and changes nothing, so that an addition of which nobody knows whether
         it was made can be made again. The ledger's `SINCE` is the least that any writer said.
+
+        Returns the ledger's id: another one than before says that what was added before is lost.
         """
         ...
 
