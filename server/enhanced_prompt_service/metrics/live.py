@@ -207,9 +207,10 @@ class LiveMetrics:
         subscription.seen = {
             name: Seen(one.made_requests, one.made_errors) for name, one in rows.items()
         }
-        subscription.tell(self._snapshot(looker, selection, gathered, rows, health))
+        snapshot = self._snapshot(looker, selection, gathered, rows, health)
+        subscription.tell(snapshot)
         self._subscriptions.add(subscription)
-        self._start(looker.tenant)
+        self._start(looker.tenant, _calls(gathered.models()), _key(snapshot.health))
         try:
             yield subscription
         finally:
@@ -361,9 +362,9 @@ class LiveMetrics:
 
     # ---- subscriptions ----------------------------------------------------------------------
 
-    def _start(self, tenant: str) -> None:
+    def _start(self, tenant: str, calls: dict[str, int], key: object) -> None:
         if self._watching is None:
-            self._watching = asyncio.create_task(self._watch(), name="metrics watcher")
+            self._watching = asyncio.create_task(self._watch(calls, key), name="metrics watcher")
         if self._bus.shared and tenant not in self._following:
             self._following[tenant] = asyncio.create_task(
                 self._follow(tenant), name="metrics follower"
@@ -378,40 +379,34 @@ class LiveMetrics:
             self._watching = None
         await _end(*unwanted)
 
-    async def _watch(self) -> None:
-        """What changes by the second, for all subscribers."""
-        health_key: object = None
+    async def _watch(self, calls: dict[str, int], key: object) -> None:
+        """What changes by the second, for all subscribers: since these calls of models, and this
+        state of health."""
         health_in_s = HEALTH_S
-        calls: dict[str, int] | None = None
         while True:
-            if calls is not None:
-                await self._sleep(TICK_S)
+            await self._sleep(TICK_S)
             try:
                 gathered = await self._gather()
                 models = gathered.models()
                 health = notes.health_of(self._health.look(), gathered.notes)
             except Exception:
                 _log.exception("metrics were not put together")
-                await self._sleep(TICK_S)
                 continue
-            before, calls = calls, {one.model: one.request_count for one in models}
-            key_before, health_key = health_key, _key(health)
-            if before is None:
-                continue  # the snapshot said it
+            called = tuple(one for one in models if calls.get(one.model) != one.request_count)
+            calls = _calls(models)
             health_in_s -= TICK_S
-            told_health = key_before != health_key or health_in_s <= 0
-            if told_health:
-                health_in_s = HEALTH_S
+            told = None
+            if key != (key := _key(health)) or health_in_s <= 0:
+                health_in_s, told = HEALTH_S, health
             metrics = gathered.metrics()
-            called = tuple(one for one in models if before.get(one.model) != one.request_count)
             for one in list(self._subscriptions):
                 wanted = one.selection
                 if wanted.wants(Kind.UPDATE):
                     one.tell(metrics)
                 if wanted.wants(Kind.MODELS) and (mine := _selected(called, wanted)):
                     one.tell(mine)
-                if told_health and wanted.wants(Kind.HEALTH):
-                    one.tell(health)
+                if told is not None and wanted.wants(Kind.HEALTH):
+                    one.tell(told)
 
     async def _follow(self, tenant: str) -> None:
         """New rows of a tenant on other replicas, for its subscribers."""
@@ -445,6 +440,10 @@ def _shown(row: RequestRow | ErrorRow, looker: Looker, selection: Selection) -> 
 
 def _selected(models: tuple[ModelMetrics, ...], selection: Selection) -> tuple[ModelMetrics, ...]:
     return tuple(one for one in models if selection.names(one.model))
+
+
+def _calls(models: tuple[ModelMetrics, ...]) -> dict[str, int]:
+    return {one.model: one.request_count for one in models}
 
 
 def _key(health: SystemHealth) -> object:
