@@ -41,7 +41,9 @@ class Call:
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
     `charge` counts one more question where there are limits, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
-    although it could go on. `noted` goes into the log line at the end of the call.
+    although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
+    of each turn that is asked for, and whether as a stream. `incident_id` is given to an error
+    that nobody foresaw.
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class Call:
         "_settled",
         "_write",
         "_writing",
+        "asked",
         "caller",
         "charge",
         "ending",
@@ -57,6 +60,7 @@ class Call:
         "first_token_at",
         "frames",
         "identity",
+        "incident_id",
         "live",
         "method",
         "monotonic",
@@ -100,6 +104,8 @@ class Call:
         self.ending: ServiceError | None = None
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.asked: Callable[[bool], None] | None = None
+        self.incident_id = ""
 
     async def write(self, message: Any) -> None:
         """Hand one response message to the network; returns when it takes the next one.
@@ -125,6 +131,12 @@ class Call:
         self.frames += 1
         if self.ending is not None:
             raise self.ending
+
+    def begins(self, turn_id: str, *, streamed: bool) -> None:
+        """A turn was asked for by this call, as a stream or to be answered whole."""
+        self.noted["turn_id"] = turn_id
+        if self.asked is not None:
+            self.asked(streamed)
 
     @property
     def writing(self) -> bool:
