@@ -9,7 +9,7 @@ import { useLive, useRealtime } from "./provider";
 
 export { needsLook } from "./insight-feed";
 
-/** All insights that are known here, newest first by creation; live for as long as it is used. */
+/** All insights that are known here, newest first by what they are about; live for as long as it is used. */
 export function useInsights(): { insights: readonly Insight[]; loaded: boolean; mode: ChannelMode } {
   const realtime = useRealtime();
   const [insights, setInsights] = useState<readonly Insight[]>(() => sorted(realtime.insights.values()));
@@ -74,6 +74,7 @@ export function useInsightActions() {
 }
 
 function sorted(insights: Iterable<Insight>): Insight[] {
-  const time = (one: Insight) => Number(one.createTime?.seconds ?? one.timestamp?.seconds ?? 0n);
-  return [...insights].sort((one, other) => time(other) - time(one));
+  const told = (one: Insight) => Number(one.createTime?.seconds ?? one.timestamp?.seconds ?? 0n);
+  const about = (one: Insight) => Number(one.window?.startTime?.seconds ?? 0n);
+  return [...insights].sort((one, other) => about(other) - about(one) || told(other) - told(one));
 }

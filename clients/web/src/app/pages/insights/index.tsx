@@ -98,6 +98,7 @@ export default function InsightsPage({ rest }: PageProps) {
 function Row({ insight, current }: { insight: Insight; current: boolean }) {
   const catalogue = useCatalogue();
   const severity = severityName(insight.severity);
+  const zone = catalogue.zoneOf(insight.affectedCameras[0] ?? "");
   const where = insight.affectedCameras.map((one) => catalogue.name(one));
   const done = insight.status !== InsightStatus.OPEN;
   return (
@@ -106,7 +107,9 @@ function Row({ insight, current }: { insight: Insight; current: boolean }) {
         <span className="insight-row-head">
           <Severity name={severity} />
           <span className="quiet">{TYPES[insight.insightType]}</span>
-          <span className="quiet numeric when">{since(insight.createTime)}</span>
+          <span className="quiet numeric when">
+            {since(insight.window?.startTime ?? insight.createTime, Date.now(), zone)}
+          </span>
         </span>
         <span className="insight-title">{insight.title}</span>
         <span className="quiet cut">

@@ -26,7 +26,7 @@ export default function Charts({ series }: { series: readonly SeriesPoint[] }) {
             <ResponsiveContainer width="100%" height={130}>
               <AreaChart
                 data={series as SeriesPoint[]}
-                margin={{ top: 4, right: 8, bottom: 0, left: -12 }}
+                margin={{ top: 4, right: 14, bottom: 0, left: 0 }}
                 accessibilityLayer={false}
               >
                 <CartesianGrid vertical={false} stroke={COLOUR.grid} />
@@ -38,7 +38,7 @@ export default function Charts({ series }: { series: readonly SeriesPoint[] }) {
                   minTickGap={60}
                   {...AXIS}
                 />
-                <YAxis width={52} tickCount={4} tickFormatter={kind.show} domain={[0, "auto"]} {...AXIS} />
+                <YAxis width={56} tickCount={4} tickFormatter={kind.show} domain={[0, "auto"]} {...AXIS} />
                 <Tooltip
                   isAnimationActive={false}
                   cursor={{ stroke: COLOUR.grid }}

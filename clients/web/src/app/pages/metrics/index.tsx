@@ -82,7 +82,7 @@ function Away() {
 function Cards({ metrics }: { metrics: MetricsData }) {
   const cards: [string, string, string?][] = [
     ["Requests", count(metrics.total_requests), `${metrics.requests_per_second.toFixed(1)} / s`],
-    ["Tokens", count(metrics.total_tokens), `${count(metrics.tokens_per_second)} / s delivered`],
+    ["Tokens", count(metrics.total_tokens), `${count(metrics.tokens_per_second)} / s`],
     ["Cost", `$${metrics.total_cost.toFixed(2)}`],
     [
       "Latency",
@@ -98,11 +98,7 @@ function Cards({ metrics }: { metrics: MetricsData }) {
     ],
     ["Errors", percent(metrics.error_rate, 2)],
     ["Streamed", `${Math.round(metrics.streaming_percentage)} %`],
-    [
-      "Open",
-      count(metrics.active_connections),
-      `${metrics.running_turns} turns, ${metrics.active_subscriptions} subscriptions`,
-    ],
+    ["Open", count(metrics.active_connections), `${metrics.running_turns} turns, ${metrics.active_subscriptions} subs`],
     [
       "Hot memory",
       metrics.hot_memory_hit_rate === undefined ? "–" : percent(metrics.hot_memory_hit_rate),
