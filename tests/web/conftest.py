@@ -1,4 +1,4 @@
-"""The simulated site with two workers, and the paced model with two workers, each behind an Envoy."""
+"""The simulated site and the paced model, each with two workers behind an Envoy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask: a question is answered with what it rests on, and can be stopped, bettered and gone on from."""
+"""Ask: a question is answered with what it rests on; stopped, bettered and gone on from."""
 
 from __future__ import annotations
 
