@@ -284,6 +284,14 @@ class Settings(BaseSettings):
         False, description="Plain text on other addresses than loopback: something else encrypts."
     )
 
+    consent_policy: str = Field(
+        "",
+        max_length=128,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Version of the policy that users have to consent to before anything of theirs "
+        "is stored: printable, without blanks. Empty: consent is not required.",
+    )
+
     limits: Literal["auto", "on", "off"] = Field(
         "auto", description="Limits on callers; auto: where identity is configured."
     )

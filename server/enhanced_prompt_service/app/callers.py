@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
 from ..domain.identity import Caller
 from ..domain.limits import LimitRules, Share
 from ..rpc import access
@@ -81,6 +82,16 @@ async def limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInter
     finally:
         if shared is not None:
             await shared.close()
+
+
+def consents(base: Base) -> Consents:
+    """Whether something of a user may be stored."""
+    return Consents(
+        base.stores.consents,
+        base.settings.consent_policy,
+        now=base.real_clock.now,
+        monotonic=time.monotonic,
+    )
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from ..turns import Turns
 from ..workers.place import Place
 from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, providers, warmer
 from .base import opened
-from .callers import identities, limits, trail
+from .callers import consents, identities, limits, trail
 from .keeping import keeping
 from .metering import endpoint, recorder
 from .noticing import detecting, expiring, insight_service, watching
@@ -85,6 +85,7 @@ async def create_app(
             toolbox,
             templates,
             await insight_service(base, rules),
+            consents(base),
         )
         around = Around(
             counted,

@@ -13,6 +13,7 @@ import grpc
 import typer
 
 from enhanced_prompt import Client, ClientOptions, ConnectionFailed, EnhancedPromptError
+from enhanced_prompt.errors import ConsentRequired
 
 from .target import find_target, home
 from .terminal import fail
@@ -76,6 +77,8 @@ def said(target: str) -> Generator[None]:
             "or name another with --server HOST:PORT",
             NOT_CONNECTED,
         )
+    except ConsentRequired as error:
+        fail(f"{error}; consent with `eps consent give`", SERVICE_ERROR)
     except EnhancedPromptError as error:
         fail(str(error), SERVICE_ERROR)
     except KeyboardInterrupt:

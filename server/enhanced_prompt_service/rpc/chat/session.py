@@ -219,16 +219,22 @@ class Chat:
                 case "ping":
                     await self._outbox.put(convert.pong(message.ping.time, self._now()))
                 case _:
-                    await self._charge()
+                    await self._admit()
                     self._run_beside(message, kind, setup)
         except ServiceError as error:
             message_id: str = getattr(getattr(message, kind), "message_id", "")
             await self._reject(message_id, error)
 
-    async def _charge(self) -> None:
-        """Count one more question of this caller. Raises Exhausted."""
+    async def _admit(self) -> None:
+        """Count one more question of this caller, and ask for consent: each prompt and each tool
+        keeps something. Raises Exhausted, Conflict (CONSENT_REQUIRED)."""
         if self._call.charge is not None:
             await self._call.charge()
+        await self._consented()
+
+    async def _consented(self) -> None:
+        if self._call.consented is not None:
+            await self._call.consented()
 
     def _run_beside(self, message: pb.ChatRequest, kind: str, setup: pb.ChatSetup) -> None:
         if self._leaves:
@@ -278,7 +284,7 @@ class Chat:
                 )
             await self._accept(same)
             return
-        await self._charge()
+        await self._admit()
         current = prompts.current
         if current is not None:
             match setup.multitask_policy:
@@ -418,6 +424,7 @@ class Chat:
         while True:
             if prompt.dropped:
                 raise _cancelled()
+            await self._consented()  # it may have been withdrawn while the prompt waited
             try:
                 return await self._turns.start(self._call.caller, prompt.request)
             except Conflict as error:
