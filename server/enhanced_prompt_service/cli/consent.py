@@ -90,5 +90,5 @@ def _said(found: Consent) -> str:
     return f"policy {found.policy_version}: {_state(found.state)} ({asked})"
 
 
-def _state(state: ConsentState) -> str:
+def _state(state: ConsentState.ValueType) -> str:
     return ConsentState.Name(state).removeprefix(_PREFIX).lower().replace("_", " ")
