@@ -321,6 +321,13 @@ class Settings(BaseSettings):
         500, ge=1, description="Turns that run at the same time, a process; more are refused."
     )
 
+    limit_memory_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Memory of a process at which new questions and streams are refused. Empty: "
+        "its share of three quarters of what the machine, or its control group, has. 0: never.",
+    )
+
     @property
     def limited(self) -> bool:
         """Whether callers have limits."""

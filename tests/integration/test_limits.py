@@ -182,3 +182,50 @@ async def test_replicas_count_together(start: Start, tmp_path: Path) -> None:
             for stubs in (first, second):
                 assert reason(await refused(stubs.answer(mia()))) == "RATE_LIMITED"
             await second.answer(mia(sub="noah"))
+
+
+async def test_with_memory_short_nothing_new_begins_and_what_runs_can_be_read_and_stopped(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tight = False
+    monkeypatch.setattr("enhanced_prompt_service.app.callers.Headroom.tight", lambda self: tight)
+    agent = HeldAgent()
+    async with (
+        start(agent, limit_memory_bytes=2**40, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        ask = stubs.prompts.Ask(prompt_service_pb2.AskRequest(query="one"), metadata=mia())
+        started = await ask.read()
+        chat = stubs.prompts.Chat(metadata=mia())
+        await chat.write(chat_pb2.ChatRequest(setup=chat_pb2.ChatSetup()))
+        await frame(chat, "ready")
+        tight = True
+        for call in (stubs.answer(mia()), stubs.prompts.Chat(metadata=mia()).read()):
+            error = await refused(call)
+            assert (error.code(), reason(error)) == (
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "RATE_LIMITED",
+            )
+            (quota,) = details(status(error), QuotaFailure)
+            assert quota.violations[0].subject == "server"
+            assert dict(error.trailing_metadata())["retry-after"] == "5"
+        prompt = chat_pb2.ChatPrompt(message_id="m1", query="one")
+        await chat.write(chat_pb2.ChatRequest(prompt=prompt))
+        assert (await frame(chat, "rejected")).message_id == "m1"
+        await stubs.cameras(mia())
+        cancel = prompt_service_pb2.CancelTurnRequest(turn_id=started.turn.turn_id)
+        await stubs.prompts.CancelTurn(cancel, metadata=mia())
+        tight = False
+        agent.allow(10)
+        await stubs.answer(mia())
+
+
+async def test_a_process_larger_than_it_may_be_says_so_and_refuses(
+    start: Start, tmp_path: Path
+) -> None:
+    async with (
+        start(HeldAgent(), limit_memory_bytes=1, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        error = await refused(stubs.answer(mia()))
+        assert "memory" in str(error.details())

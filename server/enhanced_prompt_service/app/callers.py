@@ -14,6 +14,7 @@ from ..config import Settings
 from ..domain.consent import Consents
 from ..domain.identity import Caller
 from ..domain.limits import LimitRules, Share
+from ..machine import Headroom, memory_size
 from ..rpc import access
 from ..rpc.audit import AuditTrail
 from ..rpc.limits import LimitsInterceptor
@@ -52,6 +53,25 @@ def identities(base: Base) -> Identities | None:
     )
 
 
+def _headroom(settings: Settings) -> Callable[[], bool]:
+    """Whether memory is short: by default where this process takes its share of three quarters of
+    what there is."""
+    most = settings.limit_memory_bytes
+    if most is None:
+        most = memory_size() * 3 // 4 // settings.workers
+    if not most:
+        return lambda: False
+    log = structlog.get_logger("eps")
+
+    def changed(tight: bool, taken: int) -> None:
+        if tight:
+            log.warning("memory is short: nothing new is begun", bytes=taken, most=most)
+        else:
+            log.info("memory is not short any more", bytes=taken, most=most)
+
+    return Headroom(most, changed=changed).tight
+
+
 @asynccontextmanager
 async def limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInterceptor | None]:
     """What callers may take; None where nobody counts."""
@@ -77,7 +97,11 @@ async def limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInter
         budgets = shared = RedisBudgets(settings.redis_url, local, prefix=settings.redis_prefix)
     try:
         yield LimitsInterceptor(
-            rules, budgets, running=lambda: turns.running, running_of=turns.running_of
+            rules,
+            budgets,
+            running=lambda: turns.running,
+            running_of=turns.running_of,
+            tight=_headroom(settings),
         )
     finally:
         if shared is not None:

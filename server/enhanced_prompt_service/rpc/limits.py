@@ -19,12 +19,15 @@ from .interceptors import CallInterceptor
 
 _MINUTE = 60
 _BUSY_S = 1.0
+_TIGHT_S = 5.0
 
 
 class LimitsInterceptor(CallInterceptor):
     """Refuses what is over a limit with RESOURCE_EXHAUSTED, and says when to come again.
 
-    `running` gives the turns that run in this process, `running_of` those of one caller.
+    `running` gives the turns that run in this process, `running_of` those of one caller; `tight`
+    says that memory is short: then nothing new is begun, neither a question nor a stream, while
+    what runs goes on, and can be read and cancelled.
     """
 
     def __init__(
@@ -34,11 +37,13 @@ class LimitsInterceptor(CallInterceptor):
         *,
         running: Callable[[], int],
         running_of: Callable[[Caller], int],
+        tight: Callable[[], bool] = lambda: False,
     ) -> None:
         self._rules = rules
         self._budgets = budgets
         self._running = running
         self._running_of = running_of
+        self._tight = tight
         self._streams: Counter[tuple[str, ...]] = Counter()
         self._open: dict[Call, tuple[tuple[str, ...], ...]] = {}
 
@@ -70,6 +75,7 @@ class LimitsInterceptor(CallInterceptor):
     async def question(self, caller: Caller) -> None:
         """Count one question. Raises Exhausted."""
         rules = self._rules
+        self._need_memory()
         if self._running() >= rules.all_turns:
             raise _exhausted(
                 "server", f"{rules.all_turns} turns at the same time in one process", _BUSY_S
@@ -87,7 +93,12 @@ class LimitsInterceptor(CallInterceptor):
             if wait_s is not None:
                 raise _exhausted(subject, f"{limit} {what} a minute", wait_s)
 
+    def _need_memory(self) -> None:
+        if self._tight():
+            raise _exhausted("server", "this process has no memory for more now", _TIGHT_S)
+
     def _open_stream(self, call: Call) -> None:
+        self._need_memory()
         shares = self._shares(call.caller)
         for subject, key, share in shares:
             if self._streams[key] >= share.streams:
