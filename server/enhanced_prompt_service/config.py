@@ -298,7 +298,9 @@ class Settings(BaseSettings):
     limit_questions: int = Field(
         60, ge=1, description="Questions of one user a minute. (Older clients expect 5.)"
     )
-    limit_calls: int = Field(600, ge=1, description="Other calls of one user a minute.")
+    limit_calls: int = Field(
+        600, ge=1, description="Other calls of one user a minute, and as many streams begun."
+    )
     limit_streams: int = Field(
         50, ge=1, description="Streams of one user open at the same time, a process."
     )

@@ -229,3 +229,21 @@ async def test_a_process_larger_than_it_may_be_says_so_and_refuses(
     ):
         error = await refused(stubs.answer(mia()))
         assert "memory" in str(error.details())
+
+
+async def test_streams_and_other_calls_have_budgets_apart(start: Start, tmp_path: Path) -> None:
+    async with (
+        start(HeldAgent(), limit_calls=2, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        for _ in range(2):
+            await stubs.cameras(mia())
+        await refused(stubs.cameras(mia()))
+        for _ in range(2):
+            chat = stubs.prompts.Chat(metadata=mia())
+            await chat.write(chat_pb2.ChatRequest(setup=chat_pb2.ChatSetup()))
+            await frame(chat, "ready")
+            chat.cancel()
+        error = await refused(stubs.prompts.Chat(metadata=mia()).read())
+        (quota,) = details(status(error), QuotaFailure)
+        assert quota.violations[0].description == "2 streams a minute"

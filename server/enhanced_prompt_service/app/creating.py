@@ -77,6 +77,7 @@ async def create_app(
             lambda: providers(chain, run),
             base.real_clock.now,
         )
+        asked = consents(base)
         served = Served(
             run,
             warm,
@@ -85,7 +86,7 @@ async def create_app(
             toolbox,
             templates,
             await insight_service(base, rules),
-            consents(base),
+            asked,
         )
         around = Around(
             counted,
@@ -107,7 +108,7 @@ async def create_app(
         await warm.prewarm(Caller(), wait=True)
         await server.ready()
         await stack.enter_async_context(detecting(base))
-        await stack.enter_async_context(watching(base))
+        await stack.enter_async_context(watching(base, asked))
         yield App(
             settings,
             server.address,

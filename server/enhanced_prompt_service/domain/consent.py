@@ -139,6 +139,14 @@ class Consents:
             if len(self._held) > _REMEMBERED:
                 self._held.popitem(last=False)
 
+    async def holds(self, caller: Caller) -> bool:
+        """Whether something of this caller may be stored."""
+        try:
+            await self.need(caller)
+        except Conflict:
+            return False
+        return True
+
     async def read(self, caller: Caller) -> Consent:
         """Where the caller stands toward the policy that is asked for."""
         return await self._store.read_consent(caller, self._policy)

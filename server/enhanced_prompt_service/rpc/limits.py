@@ -1,7 +1,8 @@
 """Nobody starves the others: what callers may take, a minute and at the same time.
 
-Rates are counted by user and by tenant; open streams and running turns by user and in this
-process. Probes are never counted. What a call is counted as stands in `access`.
+Rates are counted by user and by tenant, those of questions, streams and other calls apart; open
+streams and running turns by user and in this process. Probes are never counted. What a call is
+counted as stands in `access`.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class LimitsInterceptor(CallInterceptor):
             if budget is Budget.QUESTION:
                 await self.question(call.caller)
             else:
-                await self._take(call.caller, "calls")
+                began = "streams" if budget is Budget.STREAM else "calls"
+                await self._take(call.caller, "calls", began)
             if budget is Budget.STREAM or call.response_streaming:
                 self._open_stream(call)
         except Exhausted as error:
@@ -84,11 +86,11 @@ class LimitsInterceptor(CallInterceptor):
             raise _exhausted(
                 "user", f"{rules.user_turns} turns of one user at the same time", _BUSY_S
             )
-        await self._take(caller, "questions")
+        await self._take(caller, "questions", "questions")
 
-    async def _take(self, caller: Caller, what: str) -> None:
+    async def _take(self, caller: Caller, limited_by: str, what: str) -> None:
         for subject, key, share in self._shares(caller):
-            limit: int = getattr(share, what)
+            limit: int = getattr(share, limited_by)
             wait_s = await self._budgets.take(":".join((what, *key)), limit, _MINUTE)
             if wait_s is not None:
                 raise _exhausted(subject, f"{limit} {what} a minute", wait_s)

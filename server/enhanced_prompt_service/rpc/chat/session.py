@@ -39,6 +39,7 @@ from ..call import Call
 from ..convert import chat as convert
 from ..convert.turns import kinds_wanted
 from ..leaving import Leaving, LeavingOptions, gone_away
+from ..pace import Pace
 from ..stream import place_of
 from ..toolbox import Toolbox
 from ..validate import Validator
@@ -62,6 +63,8 @@ class ChatOptions:
         models: What can be chosen, for `ready`.
         look_s: How soon a prompt that waits for a turn of another replica tries again where that
             turn's end can't be seen.
+        frames_s: How many frames of a client are read a second, on average.
+        burst: How many may come at once.
     """
 
     ping_s: float = 60.0
@@ -69,6 +72,8 @@ class ChatOptions:
     beside: int = 4
     models: tuple[str, ...] = ("grounded",)
     look_s: float = 0.5
+    frames_s: float = 50.0
+    burst: int = 200
 
 
 class ChatTurns(Protocol):
@@ -114,6 +119,7 @@ class Chat:
         self._now = now
         self._new_id = new_id
         self._session_id = new_id("chat")
+        self._pace = Pace(options.frames_s, options.burst, monotonic=call.monotonic)
         self._outbox = Outbox(call, heartbeat_s=heartbeat_s, now=now)
         self._prompts = Prompts()
         self._toolbox = toolbox or Toolbox()
@@ -196,6 +202,7 @@ class Chat:
                 ) from None
             if message is None:
                 break
+            await self._pace.wait()
             await self._carry_out(message)
         self._prompts.close()
 
