@@ -11,6 +11,7 @@ import pytest
 from google.rpc.error_details_pb2 import QuotaFailure, RetryInfo
 
 from enhanced_prompt.v1 import chat_pb2, prompt_service_pb2
+from enhanced_prompt_service.rpc.server import contract_services
 from tests.integration.agents import HeldAgent
 from tests.integration.conftest import Start
 from tests.integration.test_identity import calling, mia, tokens
@@ -247,3 +248,57 @@ async def test_streams_and_other_calls_have_budgets_apart(start: Start, tmp_path
         error = await refused(stubs.prompts.Chat(metadata=mia()).read())
         (quota,) = details(status(error), QuotaFailure)
         assert quota.violations[0].description == "2 streams a minute"
+
+
+def nested(levels: int) -> bytes:
+    """A google.protobuf.Struct in which structs lie so deep, as bytes: no library would make it."""
+
+    def field(number: int, data: bytes) -> bytes:
+        size, length = len(data), b""
+        while size > 0x7F:
+            length += bytes([size & 0x7F | 0x80])
+            size >>= 7
+        return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+    found = b""
+    for _ in range(levels):
+        found = field(1, field(1, b"a") + field(2, field(5, found)))
+    return found
+
+
+@pytest.mark.parametrize(
+    "method", ["PromptService/OptimizePrompt", "InsightService/PublishInsight", "PromptService/Ask"]
+)
+async def test_a_message_that_is_nested_too_deep_is_none(start: Start, method: str) -> None:
+    path = f"/enhanced_prompt.v1.{method}"
+    fields = {
+        field.message_type.full_name: field.number
+        for service in contract_services()
+        if service.name == method.partition("/")[0]
+        for field in service.methods_by_name[method.partition("/")[2]].input_type.fields
+        if field.message_type is not None
+    }
+    # Where there is no struct in it, what nobody knows may be as deep as it likes.
+    number = fields.get("google.protobuf.Struct", 500)
+    head = bytes([(number << 3 | 2) & 0x7F | 0x80, number << 3 >> 7])
+    async with (
+        start() as app,
+        grpc.aio.insecure_channel(app.address) as channel,
+    ):
+        for levels in (40, 1_000, 50_000):
+            data = nested(levels)
+            size = b""
+            rest = len(data)
+            while rest > 0x7F:
+                size += bytes([rest & 0x7F | 0x80])
+                rest >>= 7
+            message = head + size + bytes([rest]) + data
+            call: Any = channel.unary_unary(path)(message, timeout=60)
+            if method.endswith("Ask"):
+                call = channel.unary_stream(path)(message, timeout=60).read()
+            error = await refused(call)
+            expected = "MALFORMED_MESSAGE" if number != 500 else "REQUIRED_FIELD_MISSING"
+            assert (error.code(), reason(error)) == (
+                grpc.StatusCode.INVALID_ARGUMENT,
+                expected,
+            ), levels
