@@ -112,7 +112,7 @@ async def test_in_whatever_order_and_however_often_messages_come_the_end_is_the_
 async def test_after_a_restart_a_late_message_does_not_open_what_has_ended(bench: Bench) -> None:
     await bench.take(seen("1"), seen("1", 3.0, end=3.0))
     again = bench.again()
-    await again.take(seen("1", 1.0))
+    await again.take(seen("1"), seen("1", 1.0))
     assert again.sink.events["1"].end_time == NOW + timedelta(seconds=3)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..domain.clock import Clock
 from ..domain.event_rules import MAX_DESCRIPTION, MAX_SUB_LABEL
@@ -29,6 +29,7 @@ from .rows import BadRow, Row
 _EventRank = tuple[bool, float]
 _NAMING = ("face", "lpr", "classification")
 _MOST_EVENTS = 1_000
+_SKEW = timedelta(minutes=5)  # by which Frigate's clock may be ahead of ours
 _MOST_TEXT = 4 * 1024 * 1024
 
 
@@ -65,6 +66,7 @@ class FrigateLive:
         self._coverage = CoverageTracker(options.site)
         self._with_status: set[str] = set()
         self._available = True
+        self._began = clock.now() + _SKEW
         self.progress = progress
         self.insights = 0
 
@@ -111,20 +113,20 @@ class FrigateLive:
             self.progress.rows += 1
             self.progress.dropped += 1
             return
-        if event.end_time is None and row.get("type") != "new":
-            await self._recall(event.event_id)
+        if event.end_time is None:
+            await self._recall(event)
         after = as_mapping(row.get("after")) or row
         rank = (event.end_time is not None, as_number(after.get("frame_time")) or 0.0)
         self._fresh(event, rank, work)
 
-    async def _recall(self, event_id: str) -> None:
-        """After a restart, what is stored says how far an event had come: one that has ended is
-        not opened again by a message that came late."""
-        if event_id in self._events:
+    async def _recall(self, event: Event) -> None:
+        """What an earlier run stored says how far an event had come: one that has ended is not
+        opened again by a message that came late. Events since this run began need no look."""
+        if event.start_time > self._began or event.event_id in self._events:
             return
-        stored = await self._sink.stored_event(event_id)
+        stored = await self._sink.stored_event(event.event_id)
         if stored is not None and stored.end_time is not None:
-            self._events.takes(event_id, (True, 0.0), stored)
+            self._events.takes(event.event_id, (True, 0.0), stored)
 
     def _update(self, row: Row, work: _Work) -> None:
         """A description or a name, of an event that was heard of: it is sent again with it."""
