@@ -33,6 +33,7 @@ FINISHED = (
     "ConsentService.GiveConsent",
     "ConsentService.WithdrawConsent",
     "EventService.BatchIngestEvents",
+    "EventService.IngestCloudEvents",
     "EventService.CountEvents",
     "EventService.GetEvent",
     "EventService.IngestEvents",

@@ -59,7 +59,8 @@ RPCS = {
     "CompatService": "AskStream CreateChatCompletion GetChatbotPrewarm GetChatbotHealth"
     " ListDashboardPromptResponses ListDashboardProactiveInsights StreamMetrics",
     "ConsentService": "GetConsent GiveConsent WithdrawConsent",
-    "EventService": "IngestEvents BatchIngestEvents ListEvents GetEvent CountEvents ListCameras",
+    "EventService": "IngestEvents BatchIngestEvents IngestCloudEvents ListEvents GetEvent "
+    "CountEvents ListCameras",
     "HistoryService": "GetConversation ListConversations ListMessages SearchMessages"
     " ListPromptResponses GetPromptAnalytics DeleteConversation ExportConversations",
     "InsightService": "SubscribeInsights ListInsights GetInsight AcknowledgeInsights MuteInsights"

@@ -91,6 +91,7 @@ _TABLE: dict[str, dict[str, Rule]] = {
     "EventService": {
         "IngestEvents": Rule(_SENDERS, _NOT, _S),
         "BatchIngestEvents": Rule(_SENDERS, _NOT),
+        "IngestCloudEvents": Rule(_SENDERS, _NOT),
         "ListEvents": Rule(_KNOWN, _NOT),
         "GetEvent": Rule(_KNOWN, _NOT),
         "CountEvents": Rule(_KNOWN, _NOT),
