@@ -8,6 +8,7 @@ is said to keep nothing leaves that user's name nowhere.
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,6 +151,14 @@ def example(method: MethodDescriptor) -> Message:
                 event_id="x", camera_id="x", site="x", event_type="x", source="x"
             )
             event.start_time.seconds = 1_700_000_000
+        case "IngestCloudEvents":
+            made.site, made.body.content_type = "x", "application/cloudevents+json"
+            made.body.data = json.dumps(
+                {
+                    **{"specversion": "1.0", "id": "x", "source": "x", "type": "x", "subject": "x"},
+                    "time": "2026-05-01T12:00:00Z",
+                }
+            ).encode()
         case "CreateTemplate":
             made.template.template_id = "x"
             made.template.title = made.template.body = "x"
