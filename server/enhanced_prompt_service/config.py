@@ -5,9 +5,10 @@ docs/settings.md lists them all; a test holds the two together.
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -18,7 +19,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .agent.models.links import parse_links
 from .agent.models.prices import ModelPrice
@@ -55,10 +57,67 @@ def _off(port: object) -> object:
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
+class _Unreadable(str):
+    """In the place of a value: why its file does not give one."""
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Settings whose variable is not there, but one of the same name with _FILE behind it: the
+    path of a file that holds the value, as secrets of containers do. One line end is no part of
+    it."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The file's text, or why there is none; None where no file is named."""
+        variable = f"EPS_{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE", "")
+        if not path:
+            return None, field_name, False
+        if variable in os.environ:
+            return _Unreadable(f"{variable} and {variable}_FILE: only one"), field_name, False
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            return _Unreadable(f"{variable}_FILE: {path}: {said}"), field_name, False
+        return text.removesuffix("\n").removesuffix("\r"), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """What files say."""
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, is_complex = self.get_field_value(field, name)
+            if isinstance(value, _Unreadable):
+                found[key] = value
+            elif value is not None:
+                found[key] = self.prepare_field_value(name, field, value, is_complex)
+        return found
+
+
 class Settings(BaseSettings):
     """One process of the service. Durations are seconds, sizes bytes."""
 
     model_config = SettingsConfigDict(env_prefix="EPS_", frozen=True, extra="ignore")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then variables, then files that variables name."""
+        return init_settings, env_settings, _Files(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_were_read(cls, values: object) -> object:
+        if isinstance(values, dict):
+            for value in cast("dict[str, object]", values).values():
+                if isinstance(value, _Unreadable):
+                    raise ValueError(str(value))
+        return values
 
     home: Path = Field(
         Path(".eps"), description="Folder of database, logs and pids; made where it is missing."
