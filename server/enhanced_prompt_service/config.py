@@ -57,8 +57,12 @@ def _off(port: object) -> object:
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
-class _Unreadable(str):
-    """In the place of a value: why its file does not give one."""
+_WRONG = "unreadable files"
+"""In the place of a setting's name: why a file gives no value."""
+
+
+class _Unreadable(ValueError):
+    """A file gives no value."""
 
 
 class _Files(PydanticBaseSettingsSource):
@@ -67,28 +71,31 @@ class _Files(PydanticBaseSettingsSource):
     it."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The file's text, or why there is none; None where no file is named."""
+        """The file's text; None where no file is named. Raises _Unreadable."""
         variable = f"EPS_{field_name.upper()}"
         path = os.environ.get(f"{variable}_FILE", "")
         if not path:
             return None, field_name, False
         if variable in os.environ:
-            return _Unreadable(f"{variable} and {variable}_FILE: only one"), field_name, False
+            raise _Unreadable(f"{variable} and {variable}_FILE: only one")
         try:
             text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeError) as error:
-            said = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            return _Unreadable(f"{variable}_FILE: {path}: {said}"), field_name, False
+        except OSError as error:
+            raise _Unreadable(f"{variable}_FILE: {path}: {error.strerror}") from error
+        except UnicodeError as error:
+            raise _Unreadable(f"{variable}_FILE: {path}: not UTF-8") from error
         return text.removesuffix("\n").removesuffix("\r"), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """What files say."""
         found: dict[str, Any] = {}
         for name, field in self.settings_cls.model_fields.items():
-            value, key, is_complex = self.get_field_value(field, name)
-            if isinstance(value, _Unreadable):
-                found[key] = value
-            elif value is not None:
+            try:
+                value, key, _ = self.get_field_value(field, name)
+            except _Unreadable as error:
+                return {_WRONG: str(error)}
+            if value is not None:
+                is_complex = self.field_is_complex(field)
                 found[key] = self.prepare_field_value(name, field, value, is_complex)
         return found
 
@@ -96,7 +103,9 @@ class _Files(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """One process of the service. Durations are seconds, sizes bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="EPS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="EPS_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -113,10 +122,8 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _files_were_read(cls, values: object) -> object:
-        if isinstance(values, dict):
-            for value in cast("dict[str, object]", values).values():
-                if isinstance(value, _Unreadable):
-                    raise ValueError(str(value))
+        if isinstance(values, dict) and (wrong := cast("dict[str, Any]", values).get(_WRONG)):
+            raise ValueError(wrong)
         return values
 
     home: Path = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -32,8 +33,10 @@ class Plan:
     cuts: int  # of each reader, at most
 
 
-async def many_cuts(driver: Driver, seed: int, least: int = LEAST_CUTS) -> None:
-    """Turns of all models, several at once, until readers were cut often enough."""
+async def many_cuts(
+    driver: Driver, seed: int, least: int = LEAST_CUTS, models: Sequence[str] = MODELS
+) -> None:
+    """Turns of these models, several at once, until readers were cut often enough."""
     draw = random.Random(seed)
     left = least
 
@@ -47,7 +50,7 @@ async def many_cuts(driver: Driver, seed: int, least: int = LEAST_CUTS) -> None:
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(AT_ONCE):
-            tasks.create_task(keep_asking(MODELS[number % len(MODELS)]))
+            tasks.create_task(keep_asking(models[number % len(models)]))
     assert left <= 0
 
 
