@@ -1,4 +1,4 @@
-"""Get what tests need of the system: PostgreSQL, Redis, and (through Go) grpcurl and the
+"""Get what tests need of the system: PostgreSQL, Redis, Mosquitto, and (through Go) grpcurl and the
 validator of compose files.
 
 Binaries only: tests start private instances on free ports and stop them. Packages come from
@@ -35,6 +35,7 @@ def main() -> None:
         for program, package in (
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
+            ("mosquitto", "mosquitto"),
             ("go", "golang-go"),
         )
         if find(program) is None
