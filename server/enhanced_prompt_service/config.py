@@ -5,6 +5,7 @@ docs/settings.md lists them all; a test holds the two together.
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -53,6 +54,9 @@ def _off(port: object) -> object:
 
 
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
+
+
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class Settings(BaseSettings):
@@ -162,6 +166,12 @@ class Settings(BaseSettings):
         le=65535,
         description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
         "`off` none.",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Address of a collector that takes traces by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318`. Empty: what OpenTelemetry's own variables say, else none.",
     )
     models: Links = Field(
         "grounded",
@@ -312,6 +322,15 @@ class Settings(BaseSettings):
     limit_all_turns: int = Field(
         500, ge=1, description="Turns that run at the same time, a process; more are refused."
     )
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are sent: by our setting, or by OpenTelemetry's standard variables."""
+        if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+            return False
+        if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+            return False
+        return bool(self.otlp_endpoint) or any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
 
     @property
     def limited(self) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.tracing import Tracing
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
@@ -61,6 +62,7 @@ class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
     metering: Metering | None = None
+    tracing: Tracing | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -100,6 +102,7 @@ def rpc_server(
         monotonic=time.monotonic,
         replica=base.replica,
         counts=around.metering,
+        tracing=around.tracing,
         resolve=default_caller if around.identities is None else around.identities.resolve,
         interceptors=() if limits is None else (limits,),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
