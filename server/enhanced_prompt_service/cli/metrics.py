@@ -42,7 +42,7 @@ def metrics(
             return
         for message in client.metrics(models=model or (), max_recent=_ROWS):
             if as_json:
-                terminal.raw(terminal.json_line(message))
+                terminal.write(f"{terminal.json_line(message)}\n")
                 continue
             match message.WhichOneof("frame"):
                 case "snapshot":

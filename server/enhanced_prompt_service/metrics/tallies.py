@@ -45,14 +45,20 @@ class Histogram:
         self._bounds = tuple(bounds)
         self._names = (*(str(float(one)) for one in bounds), "+Inf")
         self._made: dict[Labels, list[float]] = {}
+        if not labels:
+            self._made[()] = self._empty()
 
     def note(self, labels: Labels, value: float) -> None:
         """Count a value."""
         made = self._made.get(labels)
         if made is None:
-            made = self._made[labels] = [0.0] * (len(self._names) + 1)
+            made = self._made[labels] = self._empty()
         made[bisect_left(self._bounds, value)] += 1
         made[-1] += value
+
+    def _empty(self) -> list[float]:
+        """Counts of the buckets, each for itself, and the sum of all values."""
+        return [0.0] * (len(self._names) + 1)
 
     def family(self) -> HistogramMetricFamily:
         """As Prometheus reads it: each bucket holds those below it as well."""
