@@ -42,8 +42,8 @@ class Call:
     `charge` counts one more question where there are limits, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
     although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
-    of each turn that is asked for, and whether as a stream. `incident_id` is given to an error
-    that nobody foresaw.
+    of each turn that is asked for, and whether as a stream; `began` says that one was.
+    `incident_id` is given to an error that nobody foresaw.
     """
 
     __slots__ = (
@@ -53,6 +53,7 @@ class Call:
         "_write",
         "_writing",
         "asked",
+        "began",
         "caller",
         "charge",
         "ending",
@@ -104,6 +105,7 @@ class Call:
         self.ending: ServiceError | None = None
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.began = False
         self.asked: Callable[[bool], None] | None = None
         self.incident_id = ""
 
@@ -135,6 +137,7 @@ class Call:
     def begins(self, turn_id: str, *, streamed: bool) -> None:
         """A turn was asked for by this call, as a stream or to be answered whole."""
         self.noted["turn_id"] = turn_id
+        self.began = True
         if self.asked is not None:
             self.asked(streamed)
 

@@ -368,7 +368,9 @@ class RequestRecord(_message.Message):
     method: _builtins.str
     """method, such as "PromptService/Ask"."""
     model: _builtins.str
-    """model that answered, as "provider:model"; empty where none did."""
+    """model that answered, as "provider:model"; empty where none did, and for calls that asked for no
+    turn of their own.
+    """
     latency_ms: _builtins.float
     """latency_ms from its start to its end, in milliseconds."""
     tokens: _builtins.int
@@ -454,7 +456,9 @@ class ErrorRecord(_message.Message):
     reason: _errors_pb2.ErrorReason.ValueType
     """reason of the error."""
     code: _builtins.str
-    """code is the name of its gRPC status, such as "UNAVAILABLE"."""
+    """code is the name of its gRPC status, such as "UNAVAILABLE"; empty, as the method is, for a model
+    that was passed over.
+    """
     method: _builtins.str
     """method, such as "PromptService/Ask"."""
     model: _builtins.str
