@@ -29,6 +29,9 @@ BUF = Path(sys.executable).parent / "buf"
 PACKAGE = "enhanced_prompt.v1"
 
 FINISHED = (
+    "ConsentService.GetConsent",
+    "ConsentService.GiveConsent",
+    "ConsentService.WithdrawConsent",
     "EventService.BatchIngestEvents",
     "EventService.IngestCloudEvents",
     "EventService.CountEvents",

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
 from ..domain.tracing import Tracing
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
+from ..rpc.consent import ConsentInterceptor
 from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
+from ..rpc.services.consent import ConsentService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
 from ..rpc.services.insights import InsightService
@@ -56,6 +59,7 @@ class Served:
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
+    consents: Consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,10 @@ def rpc_server(
         counts=around.metering,
         tracing=around.tracing,
         resolve=default_caller if around.identities is None else around.identities.resolve,
-        interceptors=() if limits is None else (limits,),
+        interceptors=(
+            *(() if limits is None else (limits,)),
+            *((ConsentInterceptor(served.consents),) if served.consents.required else ()),
+        ),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
     )
     served.health.serves(server, prompts)
@@ -126,6 +133,7 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             heartbeat_s=settings.heartbeat_s,
             leaving=leaving(settings),
         ),
+        "ConsentService": ConsentService(served.consents),
         "HistoryService": HistoryService(
             stores.conversations,
             now=now,
