@@ -41,7 +41,10 @@ class Call:
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
     `charge` counts one more question where there are limits, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
-    although it could go on. `noted` goes into the log line at the end of the call.
+    although it could go on. `noted` goes into the log line at the end of the call. `opening` is
+    metadata that goes out with the first frame, and not at all where there is none: a stream that
+    is refused then has nothing but its trailers, and only of those does a gateway make an HTTP
+    status.
     """
 
     __slots__ = (
@@ -61,9 +64,11 @@ class Call:
         "method",
         "monotonic",
         "noted",
+        "opening",
         "record",
         "renew",
         "request_id",
+        "request_streaming",
         "response_streaming",
         "started_at",
         "trailing",
@@ -75,6 +80,7 @@ class Call:
         method: str,
         *,
         monotonic: Callable[[], float],
+        request_streaming: bool = False,
         response_streaming: bool = False,
         live: LiveCalls | None = None,
     ) -> None:
@@ -85,6 +91,7 @@ class Call:
         self._settled: asyncio.Event | None = None
         self.live = LiveCalls() if live is None else live
         self.method = method
+        self.request_streaming = request_streaming
         self.response_streaming = response_streaming
         self.monotonic = monotonic
         self.started_at = monotonic()
@@ -98,6 +105,7 @@ class Call:
         self.renew: Callable[[str], Awaitable[None]] | None = None
         self.charge: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None
+        self.opening: Metadata = ()
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
 
@@ -113,6 +121,9 @@ class Call:
             raise ConcurrentWriteError(f"two writers on one stream of {self.method}")
         self._writing = True
         try:
+            if self.opening:
+                opening, self.opening = self.opening, ()
+                await self._raw.send_initial_metadata(opening)
             await self._write(message)
         except grpc.aio.InternalError as error:
             raise ClientGone(self.method) from error
