@@ -195,7 +195,7 @@ def _cors(origins: tuple[str, ...]) -> Config:
         "allow_origin_string_match": [{"exact": one} for one in origins],
         "allow_methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": "authorization, content-type, x-grpc-web, x-user-agent, grpc-timeout, "
-        "x-request-id, x-stream, if-match",
+        "x-request-id, x-stream, x-stream-events, if-match",
         "expose_headers": "grpc-status, grpc-message, grpc-status-details-bin, x-request-id, "
         "x-replica, retry-after",
         "max_age": "600",

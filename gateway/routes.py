@@ -43,6 +43,9 @@ PAGES_POLICY = (
 )
 """Content-Security-Policy of the web app. Charts set styles on their elements."""
 
+CLIP_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+"""Content-Security-Policy of drawn clips: a picture, whatever stands in it."""
+
 
 def to_service(idle_s: float) -> list[Config]:
     """Routes of the contract, most particular first."""
@@ -50,6 +53,7 @@ def to_service(idle_s: float) -> list[Config]:
         _route({"safe_regex": {"regex": READS}}, idle_s, retry=READ_AGAIN),
         _route({"prefix": "/enhanced_prompt.v1."}, idle_s),
         _route({"prefix": "/grpc.health.v1.Health/"}, idle_s),
+        _inert(_route({"safe_regex": {"regex": r"/v1/events/[^/]+/clip"}}, idle_s)),
         _route({"prefix": "/v1/"}, idle_s),
         *(_bare(path, idle_s) for path in WITH_SLASH),
         _route({"prefix": "/api/"}, idle_s),
@@ -77,6 +81,13 @@ READ_AGAIN: Config = UNREACHED | {"retry_on": f"{UNREACHED['retry_on']},unavaila
 
 WITH_SLASH = ("/api/v2/chat/completions/", "/api/v2/chat/health/")
 """Paths of older clients that end in a slash, which a path template can't (seen with 1.40)."""
+
+
+def _inert(route: Config) -> Config:
+    """The same, for what must not do anything in a browser."""
+    policy = {"key": "content-security-policy", "value": CLIP_POLICY}
+    action = "OVERWRITE_IF_EXISTS_OR_ADD"
+    return route | {"response_headers_to_add": [{"header": policy, "append_action": action}]}
 
 
 def _bare(path: str, idle_s: float) -> Config:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.levels import stream_events
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..rpc.audit import AuditInterceptor, AuditTrail
@@ -20,6 +21,7 @@ from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
+from ..rpc.services.compat import CompatOptions, CompatService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
 from ..rpc.services.insights import InsightService
@@ -124,6 +126,20 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
         "SiteService": SiteService(stores.catalogue),
         "InsightService": served.insights,
         "TemplateService": TemplateService(served.templates),
+        "CompatService": CompatService(
+            served.turns,
+            served.warmer,
+            served.health,
+            stores.conversations,
+            stores.insights,
+            now=now,
+            monotonic=time.monotonic,
+            options=CompatOptions(
+                shown=stream_events(settings.compat_events),
+                models=served.models,
+                heartbeat_s=settings.heartbeat_s,
+            ),
+        ),
     }
 
 

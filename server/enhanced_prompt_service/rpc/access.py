@@ -76,6 +76,7 @@ _TABLE: dict[str, dict[str, Rule]] = {
         "BatchIngestEvents": Rule(_SENDERS),
         "ListEvents": Rule(_KNOWN),
         "GetEvent": Rule(_KNOWN),
+        "GetEventClip": Rule(_KNOWN),
         "CountEvents": Rule(_KNOWN),
         "ListCameras": Rule(_ALL),
     },
