@@ -38,7 +38,10 @@ PROMPT_RESPONSE: dict[str, Any] = {
         "user_id": _TEXT,
         "query": _TEXT,
         "response": _TEXT,
-        "response_type": {"type": "string", "enum": ["answer", "clarification", "proactive_insight"]},
+        "response_type": {
+            "type": "string",
+            "enum": ["answer", "clarification", "proactive_insight"],
+        },
         "confidence_score": _SHARE,
         "evidence_count": _COUNT,
         "evidence": {"type": "array", "items": {"$ref": "#/definitions/Evidence"}},
