@@ -3,7 +3,6 @@ comes."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -186,7 +185,7 @@ async def test_who_leaves_stops_the_turn_and_can_ask_again(older: httpx.AsyncCli
         busy = await older.post(ASK, json=body)
         assert busy.status_code == 409
     while (asked := await older.post(ASK, json=body | {"question": "instant"})).status_code == 409:
-        await asyncio.sleep(0)
+        pass  # it is being stopped
     assert asked.json()["answer"] == said("instant")
     # What was said is kept.
     found = await older.get("/v1/conversations/leaves", params={"include_responses": "true"})
