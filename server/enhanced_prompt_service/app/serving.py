@@ -15,6 +15,7 @@ from ..config import Settings
 from ..domain.levels import stream_events
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
+from ..metrics.live import LiveMetrics
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
 from ..rpc.interceptors import default_caller
@@ -35,9 +36,9 @@ from ..rpc.toolbox import Toolbox
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
+from .metering import Metering
 
 if TYPE_CHECKING:
-    from ..metrics import Recorder
     from ..rpc.identity import Identities
 
 _CLOSE_S = 5.0  # after a drain: for closing frames to be stored and sent
@@ -51,6 +52,7 @@ class Served:
     warmer: Warmer
     models: tuple[str, ...]
     health: ServiceHealth
+    live: LiveMetrics
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
@@ -60,7 +62,7 @@ class Served:
 class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
-    recorder: Recorder | None = None
+    metering: Metering | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -99,7 +101,7 @@ def rpc_server(
         new_incident=lambda: uuid.uuid4().hex,
         monotonic=time.monotonic,
         replica=base.replica,
-        call_ended=None if around.recorder is None else around.recorder.call_ended,
+        counts=around.metering,
         resolve=default_caller if around.identities is None else around.identities.resolve,
         interceptors=() if limits is None else (limits,),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
@@ -114,7 +116,14 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
         stores.usage, now=now, time_zone=settings.time_zone, may_audit=auditors(settings)
     )
     return {
-        "MetricsService": MetricsService(served.health, usage),
+        "MetricsService": MetricsService(
+            served.live,
+            usage,
+            now=now,
+            may_audit=auditors(settings),
+            heartbeat_s=settings.heartbeat_s,
+            leaving=leaving(settings),
+        ),
         "HistoryService": HistoryService(
             stores.conversations,
             now=now,

@@ -41,10 +41,11 @@ class Call:
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
     `charge` counts one more question where there are limits, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
-    although it could go on. `noted` goes into the log line at the end of the call. `opening` is
-    metadata that goes out with the first frame, and not at all where there is none: a stream that
-    is refused then has nothing but its trailers, and only of those does a gateway make an HTTP
-    status.
+    although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
+    of each turn that is asked for, and whether as a stream. `incident_id` is given to an error
+    that nobody foresaw. `opening` is metadata that goes out with the first frame, and not at all
+    where there is none: a stream that is refused then has nothing but its trailers, and only of
+    those does a gateway make an HTTP status.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Call:
         "_settled",
         "_write",
         "_writing",
+        "asked",
         "caller",
         "charge",
         "ending",
@@ -60,6 +62,7 @@ class Call:
         "first_token_at",
         "frames",
         "identity",
+        "incident_id",
         "live",
         "method",
         "monotonic",
@@ -108,6 +111,8 @@ class Call:
         self.opening: Metadata = ()
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.asked: Callable[[bool], None] | None = None
+        self.incident_id = ""
 
     async def write(self, message: Any) -> None:
         """Hand one response message to the network; returns when it takes the next one.
@@ -136,6 +141,12 @@ class Call:
         self.frames += 1
         if self.ending is not None:
             raise self.ending
+
+    def begins(self, turn_id: str, *, streamed: bool) -> None:
+        """A turn was asked for by this call, as a stream or to be answered whole."""
+        self.noted["turn_id"] = turn_id
+        if self.asked is not None:
+            self.asked(streamed)
 
     @property
     def writing(self) -> bool:
