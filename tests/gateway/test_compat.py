@@ -305,6 +305,42 @@ def _an_insight() -> dict[str, Any]:
     }
 
 
+async def test_live_numbers_come_each_second_in_the_dashboards_form(
+    older: httpx.AsyncClient,
+) -> None:
+    await older.post(ASK, json={"question": "instant"})
+    messages: list[dict[str, Any]] = []
+    async with older.stream("GET", "/metrics/stream") as answered:
+        assert answered.headers["content-type"] == "text/event-stream"
+        async for line in answered.aiter_lines():
+            if line.startswith("data: "):
+                messages.append(json.loads(line[6:]))
+            if sum(one["type"] == "metrics_update" for one in messages) == 3:
+                break
+    first, updates = messages[0], [one for one in messages if one["type"] == "metrics_update"]
+    assert first is updates[0]
+    assert set(first) == {"type", "timestamp", "sequence", "data"}
+    assert [one["sequence"] for one in messages] == list(range(len(messages)))
+    assert isinstance(first["timestamp"], int)
+    for name in (
+        "total_requests",
+        "total_tokens",
+        "total_cost",
+        "avg_latency_ms",
+        "error_rate",
+        "streaming_percentage",
+        "requests_per_second",
+        "tokens_per_second",
+        "active_connections",
+    ):
+        assert isinstance(first["data"][name], int | float)
+    assert first["data"]["total_requests"] >= 1
+    (health, *_) = (one["data"] for one in messages if one["type"] == "system_health")
+    assert {"cpu_usage", "memory_usage", "queue_size"} <= set(health)
+    (row, *_) = (one["data"] for one in messages if one["type"] == "request")
+    assert row["method"].partition("/")[1] == "/"
+
+
 def test_the_sixth_question_of_a_minute_is_a_429_that_says_when(tmp_path: Path) -> None:
     settings = Settings(
         home=tmp_path / "home", port=0, metrics_port=None, drain_s=0, limits="on", limit_questions=5

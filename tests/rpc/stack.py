@@ -37,7 +37,6 @@ from enhanced_prompt_service.domain.health import (
     ComponentHealth,
     Health,
     ProviderHealth,
-    ReportsHealth,
     SystemHealth,
 )
 from enhanced_prompt_service.domain.identity import Caller
@@ -176,7 +175,7 @@ async def running(
     tools: PromptTools | bool = False,
     insight_leaving: LeavingOptions | None = None,
     ring_bytes: int = 1_000_000,
-    health: ReportsHealth | None = None,
+    live: Any = None,
     monotonic: Callable[[], float] = time.monotonic,
     **prompts: Any,
 ) -> AsyncIterator[Stack]:
@@ -258,7 +257,7 @@ async def running(
                     "CompatService": CompatService(
                         turns,
                         warmer,
-                        health or Healthy(),
+                        live or Healthy(),
                         stores.conversations,
                         stores.insights,
                         now=clock.now,

@@ -138,11 +138,13 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
         "CompatService": CompatService(
             served.turns,
             served.warmer,
-            served.health,
+            served.live,
             stores.conversations,
             stores.insights,
             now=now,
             monotonic=time.monotonic,
+            may_audit=auditors(settings),
+            leaving=leaving(settings),
             options=CompatOptions(
                 shown=stream_events(settings.compat_events),
                 models=served.models,

@@ -18,9 +18,10 @@ from enhanced_prompt.v1 import compat_service_pb2 as pb
 
 from ...domain.conversations import ResponseFilter
 from ...domain.errors import InvalidArgument, Reason
-from ...domain.health import ReportsHealth
+from ...domain.identity import Caller
 from ...domain.insights import InsightFilter, InsightReader
 from ...domain.levels import LEVELS, StreamEvent, stream_events
+from ...domain.metrics import LooksAtMetrics, Selection
 from ...domain.stores import ConversationStore
 from ...domain.turns import Failed, OnDisconnect, TurnRequest
 from ...domain.warming import Prewarmer, WarmStatus
@@ -29,9 +30,12 @@ from ..call import Call
 from ..errors import status_of_turn
 from ..frames import turn_frame_of
 from ..guard import Rejected
+from ..leaving import LeavingOptions
+from ._compat_metrics import write_metrics
 from ._compat_turn import kinds_of, write_events
 from ._pages import DEFAULT_PAGE, MOST_BYTES
 from ._sse import document, json_document
+from .metrics import looker_of
 from .prompt import CLOSING_ONLY, StartsTurns
 
 STREAM = "x-stream"
@@ -54,27 +58,32 @@ class CompatOptions:
 
 
 class CompatService:
-    """All of it. `now` is real time, `monotonic` seconds."""
+    """All of it. `now` is real time, `monotonic` seconds. `may_audit` says who is told whose
+    requests they were."""
 
     def __init__(
         self,
         turns: StartsTurns,
         prewarmer: Prewarmer,
-        health: ReportsHealth,
+        live: LooksAtMetrics,
         conversations: ConversationStore,
         insights: InsightReader,
         *,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        may_audit: Callable[[Caller], bool] = lambda _: False,
+        leaving: LeavingOptions | None = None,
         options: CompatOptions | None = None,
     ) -> None:
         self._turns = turns
         self._prewarmer = prewarmer
-        self._health = health
+        self._live = live
         self._conversations = conversations
         self._insights = insights
         self._now = now
         self._monotonic = monotonic
+        self._may_audit = may_audit
+        self._leaving = leaving or LeavingOptions()
         self._options = options or CompatOptions()
         self._healthy: HttpBody | None = None
         self._healthy_at = 0.0
@@ -119,13 +128,13 @@ class CompatService:
     async def _stream(self, asked: TurnRequest, call: Call) -> None:
         shown = self._shown(call)
         with await self._turns.start(call.caller, asked) as attached:
-            call.noted["turn_id"] = attached.turn_id
+            call.begins(attached.turn_id, streamed=True)
             cursor = attached.cursor(kinds_of(shown))
             await write_events(call, cursor, shown, heartbeat_s=self._options.heartbeat_s)
 
     async def _answer(self, asked: TurnRequest, call: Call) -> None:
         with await self._turns.start(call.caller, asked) as attached:
-            call.noted["turn_id"] = attached.turn_id
+            call.begins(attached.turn_id, streamed=False)
             taken = await attached.cursor(CLOSING_ONLY).take()
             assert taken is not None
             if isinstance(taken.payload, Failed):
@@ -147,7 +156,7 @@ class CompatService:
         except ValueError as error:
             raise InvalidArgument.of(EVENTS, str(error)) from None
 
-    # ---- warmth and health ----------------------------------------------------------------------
+    # ---- warmth, health, numbers ----------------------------------------------------------------
 
     async def GetChatbotPrewarm(  # noqa: N802
         self, request: pb.GetChatbotPrewarmRequest, call: Call
@@ -177,7 +186,7 @@ class CompatService:
         return body
 
     async def _look(self) -> HttpBody:
-        found = await self._health.system_health()
+        found = await self._live.system_health()
         return json_document(
             {
                 "status": found.status.name.lower(),
@@ -193,6 +202,19 @@ class CompatService:
                 },
             }
         )
+
+    async def StreamMetrics(self, request: pb.StreamMetricsRequest, call: Call) -> None:  # noqa: N802
+        """Live numbers, until the caller goes."""
+        del request
+        looker = looker_of(call.caller, self._may_audit)
+        async with self._live.subscribe(looker, Selection()) as subscription:
+            await write_metrics(
+                call,
+                subscription,
+                looker,
+                heartbeat_s=self._options.heartbeat_s,
+                leaving=self._leaving,
+            )
 
     # ---- dashboards -----------------------------------------------------------------------------
 
