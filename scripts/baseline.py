@@ -30,6 +30,7 @@ PACKAGE = "enhanced_prompt.v1"
 
 FINISHED = (
     "EventService.BatchIngestEvents",
+    "EventService.IngestCloudEvents",
     "EventService.CountEvents",
     "EventService.GetEvent",
     "EventService.IngestEvents",

@@ -56,8 +56,8 @@ SERVICE_FILES = (
 RPCS = {
     "CompatService": "AskStream CreateChatCompletion GetChatbotPrewarm GetChatbotHealth"
     " ListDashboardPromptResponses ListDashboardProactiveInsights StreamMetrics",
-    "EventService": "IngestEvents BatchIngestEvents ListEvents GetEvent GetEventClip CountEvents"
-    " ListCameras",
+    "EventService": "IngestEvents BatchIngestEvents IngestCloudEvents ListEvents GetEvent "
+    "GetEventClip CountEvents ListCameras",
     "HistoryService": "GetConversation ListConversations ListMessages SearchMessages"
     " ListPromptResponses GetPromptAnalytics DeleteConversation ExportConversations",
     "InsightService": "SubscribeInsights ListInsights GetInsight AcknowledgeInsights MuteInsights"

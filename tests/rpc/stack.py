@@ -60,6 +60,7 @@ from enhanced_prompt_service.rpc.services.compat import CompatOptions
 from enhanced_prompt_service.rpc.services.insights import Standing, encoder
 from enhanced_prompt_service.rpc.templates import Templates
 from enhanced_prompt_service.rpc.toolbox import Toolbox
+from enhanced_prompt_service.sources.cloud_events import read_cloud_events
 from enhanced_prompt_service.storage import Database, Stores, open_stores
 from enhanced_prompt_service.turns import RunnerParts, Turn, Turns, TurnsConfig
 
@@ -252,7 +253,10 @@ async def running(
                         may_audit=may_audit,
                     ),
                     "EventService": EventService(
-                        stores.events, stores.catalogue, site_now=clock.now
+                        stores.events,
+                        stores.catalogue,
+                        site_now=clock.now,
+                        read_cloud_events=read_cloud_events,
                     ),
                     "CompatService": CompatService(
                         turns,

@@ -33,6 +33,7 @@ from ..rpc.services.templates import TemplateService
 from ..rpc.services.usage import UsageReports
 from ..rpc.templates import Templates
 from ..rpc.toolbox import Toolbox
+from ..sources.cloud_events import read_cloud_events
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
@@ -131,7 +132,12 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             may_audit=auditors(settings),
             heartbeat_s=settings.heartbeat_s,
         ),
-        "EventService": EventService(stores.events, stores.catalogue, site_now=base.site_clock.now),
+        "EventService": EventService(
+            stores.events,
+            stores.catalogue,
+            site_now=base.site_clock.now,
+            read_cloud_events=read_cloud_events,
+        ),
         "SiteService": SiteService(stores.catalogue),
         "InsightService": served.insights,
         "TemplateService": TemplateService(served.templates),

@@ -21,6 +21,7 @@ from .models import models
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
+from .sourcing import source
 from .templates import templates
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ app.command()(optimize)
 app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
+app.add_typer(source, name="source")
 app.add_typer(keys, name="keys")
 app.command()(simulate)
 app.command()(serve)

@@ -74,6 +74,7 @@ _TABLE: dict[str, dict[str, Rule]] = {
     "EventService": {
         "IngestEvents": Rule(_SENDERS, _S),
         "BatchIngestEvents": Rule(_SENDERS),
+        "IngestCloudEvents": Rule(_SENDERS),
         "ListEvents": Rule(_KNOWN),
         "GetEvent": Rule(_KNOWN),
         "GetEventClip": Rule(_KNOWN),
