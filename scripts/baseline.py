@@ -29,10 +29,18 @@ BUF = Path(sys.executable).parent / "buf"
 PACKAGE = "enhanced_prompt.v1"
 
 FINISHED = (
+    "CompatService.AskStream",
+    "CompatService.CreateChatCompletion",
+    "CompatService.GetChatbotHealth",
+    "CompatService.GetChatbotPrewarm",
+    "CompatService.ListDashboardProactiveInsights",
+    "CompatService.ListDashboardPromptResponses",
+    "CompatService.StreamMetrics",
     "EventService.BatchIngestEvents",
     "EventService.IngestCloudEvents",
     "EventService.CountEvents",
     "EventService.GetEvent",
+    "EventService.GetEventClip",
     "EventService.IngestEvents",
     "EventService.ListCameras",
     "EventService.ListEvents",
