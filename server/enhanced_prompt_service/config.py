@@ -5,9 +5,10 @@ docs/settings.md lists them all; a test holds the two together.
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -18,7 +19,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .agent.models.links import parse_links
 from .agent.models.prices import ModelPrice
@@ -62,10 +64,74 @@ def _off(port: object) -> object:
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
+_WRONG = "unreadable files"
+"""In the place of a setting's name: why a file gives no value."""
+
+
+class _Unreadable(ValueError):
+    """A file gives no value."""
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Settings whose variable is not there, but one of the same name with _FILE behind it: the
+    path of a file that holds the value, as secrets of containers do. One line end is no part of
+    it."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The file's text; None where no file is named. Raises _Unreadable."""
+        variable = f"EPS_{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE", "")
+        if not path:
+            return None, field_name, False
+        if variable in os.environ:
+            raise _Unreadable(f"{variable} and {variable}_FILE: only one")
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise _Unreadable(f"{variable}_FILE: {path}: {error.strerror}") from error
+        except UnicodeError as error:
+            raise _Unreadable(f"{variable}_FILE: {path}: not UTF-8") from error
+        return text.removesuffix("\n").removesuffix("\r"), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """What files say."""
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            try:
+                value, key, _ = self.get_field_value(field, name)
+            except _Unreadable as error:
+                return {_WRONG: str(error)}
+            if value is not None:
+                is_complex = self.field_is_complex(field)
+                found[key] = self.prepare_field_value(name, field, value, is_complex)
+        return found
+
+
 class Settings(BaseSettings):
     """One process of the service. Durations are seconds, sizes bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="EPS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="EPS_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then variables, then files that variables name."""
+        return init_settings, env_settings, _Files(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_were_read(cls, values: object) -> object:
+        if isinstance(values, dict) and (wrong := cast("dict[str, Any]", values).get(_WRONG)):
+            raise ValueError(wrong)
+        return values
 
     home: Path = Field(
         Path(".eps"), description="Folder of database, logs and pids; made where it is missing."
@@ -297,13 +363,23 @@ class Settings(BaseSettings):
         False, description="Plain text on other addresses than loopback: something else encrypts."
     )
 
+    consent_policy: str = Field(
+        "",
+        max_length=128,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Version of the policy that users have to consent to before anything of theirs "
+        "is stored: printable, without blanks. Empty: consent is not required.",
+    )
+
     limits: Literal["auto", "on", "off"] = Field(
         "auto", description="Limits on callers; auto: where identity is configured."
     )
     limit_questions: int = Field(
         60, ge=1, description="Questions of one user a minute. (Older clients expect 5.)"
     )
-    limit_calls: int = Field(600, ge=1, description="Other calls of one user a minute.")
+    limit_calls: int = Field(
+        600, ge=1, description="Other calls of one user a minute, and as many streams begun."
+    )
     limit_streams: int = Field(
         50, ge=1, description="Streams of one user open at the same time, a process."
     )
@@ -324,6 +400,13 @@ class Settings(BaseSettings):
     )
     limit_all_turns: int = Field(
         500, ge=1, description="Turns that run at the same time, a process; more are refused."
+    )
+
+    limit_memory_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Memory of a process at which new questions and streams are refused. Empty: "
+        "its share of three quarters of what the machine, or its control group, has. 0: never.",
     )
 
     @property

@@ -38,6 +38,7 @@ from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
     detecting,
+    edge,
     ingest,
     providers,
     questions,
@@ -66,6 +67,7 @@ ROWS: dict[str, Measure] = {
     "workers": sharing.measure,
     "security": security.measure,
     "detecting": detecting.measure,
+    "gateway": edge.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

@@ -18,7 +18,7 @@ from ..turns import Turns
 from ..workers.place import Place
 from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, providers, warmer
 from .base import opened
-from .callers import identities, limits, trail
+from .callers import consents, identities, limits, trail
 from .keeping import keeping
 from .metering import endpoint, live_metrics, memory_readings, metering
 from .noticing import detecting, expiring, insight_service, watching
@@ -84,6 +84,7 @@ async def create_app(
         )
         insights = await insight_service(base, rules)
         live = live_metrics(base, metered.counts, health, run, memory, insights)
+        asked = consents(base)
         served = Served(
             run,
             warm,
@@ -93,6 +94,7 @@ async def create_app(
             toolbox,
             templates,
             insights,
+            asked,
         )
         around = Around(
             metered,
@@ -117,7 +119,7 @@ async def create_app(
         await warm.prewarm(Caller(), wait=True)
         await server.ready()
         await stack.enter_async_context(detecting(base))
-        await stack.enter_async_context(watching(base))
+        await stack.enter_async_context(watching(base, asked))
         yield App(
             settings,
             server.address,

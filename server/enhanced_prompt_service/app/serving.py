@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
 from ..domain.levels import stream_events
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
+from ..rpc.consent import ConsentInterceptor
 from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
 from ..rpc.services.compat import CompatOptions, CompatService
+from ..rpc.services.consent import ConsentService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
 from ..rpc.services.insights import InsightService
@@ -57,6 +60,7 @@ class Served:
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
+    consents: Consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,10 @@ def rpc_server(
         replica=base.replica,
         counts=around.metering,
         resolve=default_caller if around.identities is None else around.identities.resolve,
-        interceptors=() if limits is None else (limits,),
+        interceptors=(
+            *(() if limits is None else (limits,)),
+            *((ConsentInterceptor(served.consents),) if served.consents.required else ()),
+        ),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
     )
     served.health.serves(server, prompts)
@@ -125,6 +132,7 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             heartbeat_s=settings.heartbeat_s,
             leaving=leaving(settings),
         ),
+        "ConsentService": ConsentService(served.consents),
         "HistoryService": HistoryService(
             stores.conversations,
             now=now,

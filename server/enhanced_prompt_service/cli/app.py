@@ -12,6 +12,7 @@ from .asking import ask
 from .audit import audit
 from .browsing import cameras, events
 from .chatting import chat
+from .consent import consent
 from .health import health
 from .history import history
 from .importing import import_
@@ -55,6 +56,7 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(consent, name="consent")
 app.add_typer(models, name="models")
 app.add_typer(templates, name="templates")
 app.command()(classify)

@@ -5,6 +5,7 @@ descriptor. What it needs is given to its constructor as protocols of the domain
 """
 
 from .compat import CompatService
+from .consent import ConsentService
 from .events import EventService
 from .history import HistoryService
 from .insights import InsightService
@@ -15,6 +16,7 @@ from .templates import TemplateService
 
 __all__ = [
     "CompatService",
+    "ConsentService",
     "EventService",
     "HistoryService",
     "InsightService",
