@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from .agent.models.links import parse_links
 from .agent.models.prices import ModelPrice
+from .domain.levels import stream_events
 
 
 def _zone(name: str) -> str:
@@ -45,7 +46,13 @@ def _links(text: str) -> str:
     return text
 
 
+def _shown(text: str) -> str:
+    stream_events(text)
+    return text
+
+
 Links = Annotated[str, AfterValidator(_links)]
+Shown = Annotated[str, AfterValidator(_shown)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
 
@@ -185,6 +192,12 @@ class Settings(BaseSettings):
     )
     stream_leave_s: float = Field(
         30.0, ge=0, le=600, description="How long a stream that was asked so still delivers."
+    )
+    compat_events: Shown = Field(
+        "L1",
+        description="Events that streams of older clients have (migration.md): `L1` tokens, `L2` "
+        "also what the agent does, or a list with commas. The header `x-stream-events` stands "
+        "above it.",
     )
     turn_timeout_s: float = Field(120.0, gt=0, le=3600, description="A turn's own budget.")
     turn_orphan_s: float = Field(

@@ -44,7 +44,9 @@ class Call:
     was about into the audit log where there is one; `ending` is why the call has to end
     although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
     of each turn that is asked for, and whether as a stream; `began` says that one was.
-    `incident_id` is given to an error that nobody foresaw.
+    `incident_id` is given to an error that nobody foresaw. `opening` is metadata that goes out with
+    the first frame, and not at all where there is none: a stream that is refused then has nothing
+    but its trailers, and only of those does a gateway make an HTTP status.
     """
 
     __slots__ = (
@@ -68,9 +70,11 @@ class Call:
         "method",
         "monotonic",
         "noted",
+        "opening",
         "record",
         "renew",
         "request_id",
+        "request_streaming",
         "response_streaming",
         "started_at",
         "trailing",
@@ -82,6 +86,7 @@ class Call:
         method: str,
         *,
         monotonic: Callable[[], float],
+        request_streaming: bool = False,
         response_streaming: bool = False,
         live: LiveCalls | None = None,
     ) -> None:
@@ -92,6 +97,7 @@ class Call:
         self._settled: asyncio.Event | None = None
         self.live = LiveCalls() if live is None else live
         self.method = method
+        self.request_streaming = request_streaming
         self.response_streaming = response_streaming
         self.monotonic = monotonic
         self.started_at = monotonic()
@@ -106,6 +112,7 @@ class Call:
         self.charge: Callable[[], Awaitable[None]] | None = None
         self.consented: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None
+        self.opening: Metadata = ()
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
         self.began = False
@@ -124,6 +131,9 @@ class Call:
             raise ConcurrentWriteError(f"two writers on one stream of {self.method}")
         self._writing = True
         try:
+            if self.opening:
+                opening, self.opening = self.opening, ()
+                await self._raw.send_initial_metadata(opening)
             await self._write(message)
         except grpc.aio.InternalError as error:
             raise ClientGone(self.method) from error
