@@ -21,10 +21,17 @@ import jwt
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from enhanced_prompt.v1 import chat_pb2, common_pb2, events_pb2, insights_pb2, prompts_pb2
+from enhanced_prompt.v1 import (
+    chat_pb2,
+    common_pb2,
+    events_pb2,
+    insights_pb2,
+    prompts_pb2,
+    templates_pb2,
+)
 from enhanced_prompt.v1 import event_service_pb2 as ev
 from enhanced_prompt.v1 import history_service_pb2 as hi
 from enhanced_prompt.v1 import insight_service_pb2 as ins
@@ -40,7 +47,7 @@ from tests.support.sameness import same
 from tests.support.wire import METHODS, Told, Wire, path_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-"""The site clock begins three hours later: everything lies in the past."""
+"""The site clock begins a day later: everything lies in the past."""
 EVER = common_pb2.TimeRange(
     start_time=Timestamp(seconds=1_767_000_000), end_time=Timestamp(seconds=1_798_000_000)
 )
@@ -304,7 +311,7 @@ def _event(event_id: str, place: tuple[str, str], one: Mapping[str, Any]) -> eve
 
 
 def _keep(wire: Wire, title: str, body: str) -> str:
-    template = te.Template(title=title, body=body, category="all")  # pyright: ignore
+    template = templates_pb2.Template(title=title, body=body, category="all")
     made = wire.read("TemplateService/CreateTemplate", te.CreateTemplateRequest(template=template))
     return made.template.template_id
 
@@ -382,8 +389,11 @@ def _events(wire: Wire) -> Iterator[tuple[str, Told]]:
     for chosen in FILTERS:
         for order in range(1, 5):
             request: Any = ev.ListEventsRequest(filter=chosen, order=order)  # pyright: ignore
-            for told in pages(wire, "EventService/ListEvents", request):
-                yield "EventService/ListEvents", told
+            if chosen.text or not order % 2:
+                yield "EventService/ListEvents", wire.call("EventService/ListEvents", request)
+            else:
+                for told in pages(wire, "EventService/ListEvents", request, most=3):
+                    yield "EventService/ListEvents", told
         for by in ((), (1,), (2,), (3, 5), (7,), (4,)):
             counted: Any = ev.CountEventsRequest(filter=chosen, group_by=by)  # pyright: ignore
             yield "EventService/CountEvents", wire.call("EventService/CountEvents", counted)
@@ -554,7 +564,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[grpc.Ch
             jwt_issuer=ISSUER,
             limits="off",
             insights=False,  # when detectors look is a matter of time
-            clock=NOON + timedelta(hours=3),
+            clock=NOON + timedelta(hours=27),
             log_level="error",
         )
         for home in homes
@@ -587,7 +597,9 @@ def test_what_may_not_be_seen_changes_nothing_of_what_is_told(
     asked: set[str] = set()
 
     @settings(
-        max_examples=scaled(60, least=4),
+        max_examples=scaled(60, least=3),
+        phases=(Phase.generate,),  # each world takes seconds
+        report_multiple_bugs=False,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -595,7 +607,7 @@ def test_what_may_not_be_seen_changes_nothing_of_what_is_told(
     @given(_given, _given, _given)
     def holds(common: Given, hidden: Given, foreign: Given) -> None:
         tenant = f"t{next(_tenants)}"
-        told: list[list[tuple[str, bytes]]] = []
+        told: list[list[tuple[str, Told]]] = []
         for channel, fuller in zip(services, (False, True), strict=True):
             world = World(channel, tenant)
             world.declare(who, hidden=fuller)
@@ -610,9 +622,10 @@ def test_what_may_not_be_seen_changes_nothing_of_what_is_told(
             wire = world.wire("vic", **who.claims)
             found = list(reads(wire))
             asked.update(one for one, _ in found)
-            told.append([(one, same(answer)) for one, answer in found])
+            told.append(found)
         for (one, without), (other, within) in zip(*told, strict=False):
-            assert (one, without) == (other, within)
+            assert one == other
+            assert same(without) == same(within), f"{one}: {without} became {within}"
         assert len(told[0]) == len(told[1])
 
     holds()

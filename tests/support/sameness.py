@@ -10,6 +10,7 @@ from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import ListValue, Struct
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
@@ -72,6 +73,7 @@ TOKENS = frozenset(
         "ExportConversationsResponse.resume_token",
         "CommitSubscriptionResponse.resume_token",
         "ListInsightsResponse.resume_token",
+        "RenderTemplateResponse.etag",
         "StandingQuestion.etag",  # of its content, its times among it
         "StreamCursor.resume_token",
         "SubscribeInsightsResponse.resume_token",
@@ -101,6 +103,9 @@ PROCESS = frozenset(
 
 DETAILS = frozenset({"earliest_resume_token", "incident_id", "resume_token", "turn_id"})
 """Keys of an ErrorInfo's metadata that hold such things."""
+
+METADATA = frozenset({"insights"})
+"""Keys of an answer's metadata that hold lists of ids."""
 
 _MARK = "<…>"
 
@@ -133,6 +138,9 @@ def _blank(message: Any, ids: dict[str, str]) -> None:
             setattr(message, name, _MARK)
         elif name in IDS and isinstance(value, str):
             setattr(message, name, ids.setdefault(value, f"{name} {len(ids)}"))
+        elif isinstance(value, Struct):
+            for key in METADATA & set(value.fields):
+                _name_ids(value.fields[key].list_value, ids)
         elif field.message_type is None or field.message_type.full_name.startswith("google."):
             continue
         elif field.message_type.GetOptions().map_entry:
@@ -142,29 +150,40 @@ def _blank(message: Any, ids: dict[str, str]) -> None:
                 _blank(one, ids)
 
 
+def _name_ids(found: ListValue, ids: dict[str, str]) -> None:
+    for value in found.values:
+        value.string_value = ids.setdefault(value.string_value, f"id {len(ids)}")
+
+
 def _joined(messages: tuple[Message, ...]) -> list[Message]:
     """Text is joined, and frames lose their numbers: how much of it was sent at a time, and with
     it the numbers of frames, is a matter of time as well."""
     found: list[Any] = []
     for message in messages:
-        if message.DESCRIPTOR.fields_by_name.get("turn") is None:
-            found.append(message)
-            continue
         copy: Any = type(message)()
         copy.CopyFrom(message)
-        if isinstance(copy.turn, turns_pb2.TurnFrame) and copy.HasField("turn"):
-            copy.turn.ClearField("sequence")
-            copy.turn.ClearField("previous_sequence")
-            last = found[-1] if found else None
-            if copy.turn.HasField("text_delta") and last is not None and _is_text(last):
-                last.turn.text_delta.text += copy.turn.text_delta.text
-                continue
-        found.append(copy)
+        frame = _frame(copy)
+        if frame is not None and isinstance(frame, turns_pb2.TurnFrame):
+            frame.ClearField("sequence")
+            frame.ClearField("previous_sequence")
+        last = _frame(found[-1]) if found else None
+        if _is_text(frame) and _is_text(last):
+            last.text_delta.text += frame.text_delta.text
+        else:
+            found.append(copy)
     return found
 
 
-def _is_text(message: Any) -> bool:
-    return message.HasField("turn") and message.turn.HasField("text_delta")
+def _frame(message: Any) -> Any:
+    """What of a message may hold text: its turn's frame, or itself."""
+    fields = message.DESCRIPTOR.fields_by_name
+    if "turn" in fields and isinstance(message.turn, turns_pb2.TurnFrame):
+        return message.turn if message.HasField("turn") else None
+    return message if "text_delta" in fields else None
+
+
+def _is_text(frame: Any) -> bool:
+    return frame is not None and frame.HasField("text_delta")
 
 
 def _status(status: Status) -> bytes:
