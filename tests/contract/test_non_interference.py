@@ -171,13 +171,17 @@ _given = st.builds(
                 }
             ),
         ),
+        min_size=2,
         max_size=8,
     ).map(tuple),
     st.lists(
         st.tuples(_places, st.integers(-200, 0), st.integers(1, 200), st.integers(1, 3)),
         max_size=3,
     ).map(tuple),
-    st.lists(st.lists(_places, max_size=2, unique=True).map(tuple), max_size=3).map(tuple),
+    # One of each place at least: gaps tell only where something stands on both sides of them.
+    st.lists(st.lists(_places, max_size=2, unique=True).map(tuple), max_size=3).map(
+        lambda found: (*((one,) for one in PLACES), *found)
+    ),
     st.lists(_texts, min_size=1, max_size=2).map(tuple),
 )
 
@@ -618,6 +622,7 @@ def test_what_may_not_be_seen_changes_nothing_of_what_is_told(
             world.fill(common.of(who, seen=True), "e")
             if fuller:
                 world.live("bob", hidden.talk)
+                world.fill(common.of(who, seen=False), "i")
             _keep(world.wire("ada", role="admin"), "Blue truck", "how many trucks today?")
             wire = world.wire("vic", **who.claims)
             found = list(reads(wire))

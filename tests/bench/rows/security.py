@@ -35,6 +35,7 @@ from enhanced_prompt_service.rpc.interceptors import CallInterceptor, IdentityIn
 from enhanced_prompt_service.rpc.limits import LimitsInterceptor
 from enhanced_prompt_service.storage import Database, open_stores
 from tests.support.identity import AUDIENCE, ISSUER, jwks, signer
+from tests.support.rapid_resets import Sent, rapid_resets
 
 from ..figures import Figure, figure, percentile
 from ..load import ASK, CHANNEL, Streamed, open_loop
@@ -366,10 +367,7 @@ async def _huge(server: Server) -> None:
 
 
 async def _resets(server: Server, count: int) -> None:
-    """Streams that are begun and reset at once."""
-    user = _User(server, "resetting")
-    async with user.channel:
-        for _ in range(count):
-            user.channel.unary_stream(ASK)(_question(), metadata=user.metadata).cancel()
-            await asyncio.sleep(0)
+    """Streams that are begun and reset."""
+    token = (("authorization", f"Bearer {signer('ES256').token(sub='resetting')}"),)
+    await rapid_resets(server.port, ASK, _question(), token, count, Sent())
     await asyncio.Event().wait()
