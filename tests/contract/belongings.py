@@ -327,9 +327,7 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
         ),
         Cell(lambda one: ev.ListEventsRequest(page_size=1, page_token=one.page_token)),
     ),
-    "EventService/GetEvent": (
-        Cell(lambda one: ev.GetEventRequest(event_id=one.event), TENANTS),
-    ),
+    "EventService/GetEvent": (Cell(lambda one: ev.GetEventRequest(event_id=one.event), TENANTS),),
     "EventService/CountEvents": (
         Cell(lambda _: ev.CountEventsRequest(), TENANTS),
         Cell(
@@ -389,7 +387,9 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
     "InsightService/CreateStandingQuestion": (
         Cell(
             lambda one: ins.CreateStandingQuestionRequest(
-                standing_question=insights_pb2.StandingQuestion(query="tell me when a person walks"),
+                standing_question=insights_pb2.StandingQuestion(
+                    query="tell me when a person walks"
+                ),
                 request_id=one.request,
             )
         ),

@@ -235,9 +235,7 @@ class World:
         }
         if events:
             batch = ev.EventBatch(events=events.values())
-            admin.read(
-                "EventService/BatchIngestEvents", ev.BatchIngestEventsRequest(events=batch)
-            )
+            admin.read("EventService/BatchIngestEvents", ev.BatchIngestEventsRequest(events=batch))
         for (site, camera), start, length, state in what.spans:
             span: Any = events_pb2.Coverage(
                 site=site,
@@ -635,3 +633,23 @@ def test_what_may_not_be_seen_changes_nothing_of_what_is_told(
 
     holds()
     assert {one.rpartition("/")[2] for one in asked} == READS
+
+
+def test_a_limited_caller_is_told_no_positions_and_no_two_equal_tokens(
+    services: tuple[grpc.Channel, ...],
+) -> None:
+    """The property can't see it: it leaves tokens out."""
+    world = World(services[0], f"t{next(_tenants)}")
+    world.fill(Given((), (), ((("school", "G1"),), (("vault", "V1"),)), ()), "e")
+    start = ins.SubscribeInsightsRequest(start_time=_NOW.start_time)
+    for claims, positions in (({"cameras": ["G1"]}, [0]), ({}, [1, 2])):
+        wire = world.wire("vic", **claims)
+        streams = [wire.call("InsightService/SubscribeInsights", start) for _ in range(2)]
+        messages: list[Any] = [one for told in streams for one in told.messages]
+        found = [one.revision.position for one in messages if one.HasField("revision")]
+        assert found == positions * 2
+        tokens = [one.resume_token for one in messages]
+        assert len(set(tokens)) == (len(tokens) if claims else 2)
+        for token in tokens:  # good for going on, all of them
+            again = ins.SubscribeInsightsRequest(resume_token=token)
+            assert wire.call("InsightService/SubscribeInsights", again).status is None

@@ -81,9 +81,7 @@ class Somebody:
     user: str
 
 
-def somebody(
-    channel: grpc.Channel, *, tenant: str = "", user: str = "", **claims: Any
-) -> Somebody:
+def somebody(channel: grpc.Channel, *, tenant: str = "", user: str = "", **claims: Any) -> Somebody:
     """A caller with a token; a new user of a new tenant where no names are given."""
     number = next(_numbers)
     tenant, user = tenant or f"tenant{number}", user or f"stranger{number}"
@@ -122,9 +120,7 @@ def one_of_everything(wire: Wire) -> Things:
     )
     turn = wire.read("PromptService/Answer", asked).turn
     assert MARK in turn.completed.response.response
-    wire.read(
-        "PromptService/Answer", pr.AnswerRequest(query=MARK, conversation_id="talk_other")
-    )
+    wire.read("PromptService/Answer", pr.AnswerRequest(query=MARK, conversation_id="talk_other"))
     template = wire.read(
         "TemplateService/CreateTemplate",
         te.CreateTemplateRequest(
@@ -193,9 +189,7 @@ def view(wire: Wire, things: Things) -> list[bytes]:
     asked: list[tuple[str, Message]] = [
         (
             "HistoryService/GetConversation",
-            hi.GetConversationRequest(
-                conversation_id=things.conversation, include_responses=True
-            ),
+            hi.GetConversationRequest(conversation_id=things.conversation, include_responses=True),
         ),
         ("PromptService/WatchTurn", pr.WatchTurnRequest(turn_id=things.turn, attempt=1)),
         ("HistoryService/ListConversations", hi.ListConversationsRequest()),

@@ -82,6 +82,17 @@ async def answer(stub: Any, user: str) -> None:
     assert told.turn.completed.response.user_id == user
 
 
+def says_when_to_come_again(error: grpc.aio.AioRpcError) -> None:
+    """A limit was reached: which one, and for how long."""
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert reason(error) == "RATE_LIMITED"
+    (retry,) = details(status(error), RetryInfo)
+    assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+    (quota,) = details(status(error), QuotaFailure)
+    assert quota.violations[0].subject == "user"
+    assert int(dict(error.trailing_metadata() or ())["retry-after"]) >= 1
+
+
 async def greedy(worker: Worker) -> Counter[str]:
     """50 times what is allowed, as fast as it goes; what became of each."""
     ended = Counter[str]()
@@ -91,13 +102,7 @@ async def greedy(worker: Worker) -> Counter[str]:
             try:
                 await answer(stub, "greedy")
             except grpc.aio.AioRpcError as error:
-                assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-                assert reason(error) == "RATE_LIMITED"
-                (retry,) = details(status(error), RetryInfo)
-                assert retry.retry_delay.ToTimedelta().total_seconds() > 0
-                (quota,) = details(status(error), QuotaFailure)
-                assert quota.violations[0].subject == "user"
-                assert int(dict(error.trailing_metadata() or ())["retry-after"]) >= 1
+                says_when_to_come_again(error)
                 ended["refused"] += 1
             else:
                 ended["answered"] += 1

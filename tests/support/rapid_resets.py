@@ -29,7 +29,12 @@ class Sent:
 
 
 async def rapid_resets(
-    port: int, path: str, message: bytes, metadata: Sequence[tuple[str, str]], count: int, sent: Sent
+    port: int,
+    path: str,
+    message: bytes,
+    metadata: Sequence[tuple[str, str]],
+    count: int,
+    sent: Sent,
 ) -> None:
     """Begin and reset so many calls on loopback; `sent` is kept up to date.
 

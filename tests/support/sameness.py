@@ -143,9 +143,11 @@ def _blank(message: Any, ids: dict[str, str]) -> None:
         elif isinstance(value, Struct):
             for key in METADATA & set(value.fields):
                 _name_ids(value.fields[key].list_value, ids)
-        elif field.message_type is None or field.message_type.full_name.startswith("google."):
-            continue
-        elif field.message_type.GetOptions().map_entry:
+        elif (
+            field.message_type is None
+            or field.message_type.full_name.startswith("google.")
+            or field.message_type.GetOptions().map_entry
+        ):
             continue
         else:
             for one in value if field.is_repeated else (value,):

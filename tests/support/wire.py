@@ -90,14 +90,19 @@ class Wire:
                     if enough(message):
                         break
         except grpc.RpcError as error:
-            status = rpc_status.from_call(error)  # pyright: ignore
-            assert status is not None, error
-            return Told(tuple(found), status)
+            return Told(tuple(found), _status_of(error))
         return Told(tuple(found))
 
     def read(self, name: str, *requests: Message) -> Any:
         """The only message of a call that has to be answered."""
         return self.call(name, *requests).one
+
+
+def _status_of(error: grpc.RpcError) -> Status:
+    """Every error says more than a code."""
+    found = rpc_status.from_call(error)  # pyright: ignore
+    assert found is not None, error
+    return found
 
 
 def _serialised(message: Message) -> bytes:
@@ -109,5 +114,3 @@ def _until(stream: Any) -> Iterator[Message]:
         yield from stream
     finally:
         stream.cancel()
-
-

@@ -164,8 +164,8 @@ async def _added_over_tcp(plan: Plan) -> Figure:
         limit=150,
         reference="the whole Ask without them",
         reference_values=whole,
-        note=f"server's CPU time; median of {pairs} pairs of bursts of {BURST} Asks in turn, of which "
-        "the closing frame is read",
+        note=f"server's CPU time; median of {pairs} pairs of bursts of {BURST} Asks in turn, of "
+        "which the closing frame is read",
     )
 
 
@@ -285,7 +285,7 @@ async def _abuse(plan: Plan) -> list[Figure]:
             abused,
             reference="calm",
             reference_values=calm,
-            note="one sends 50 × its limit and is refused, 50 chats read nothing, messages of 4 MiB, "
+            note="one sends 50 × its limit and is refused, 50 chats read nothing, 4 MiB messages, "
             f"{plan.scaled(RESETS, 500):,} resets",
         ),
         figure(
