@@ -260,6 +260,7 @@ class World:
                     sites=sorted({site for site, _ in places}),
                     window=common_pb2.TimeRange(start_time=at(-60), end_time=at(60)),
                     dedupe_key=f"{prefix}{number}",
+                    expires_at=at(60 * 24 * 90),  # when it is looked at is a matter of time
                 ),
             )
 
