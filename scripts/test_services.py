@@ -1,4 +1,4 @@
-"""Get what tests need of the system: PostgreSQL, Redis, and grpcurl (through Go).
+"""Get what tests need of the system: PostgreSQL, Redis, Mosquitto, and grpcurl (through Go).
 
 Binaries only: tests start private instances on free ports and stop them. Packages come from
 apt-get where that exists and we are root; otherwise the one command to type is printed, and the
@@ -32,6 +32,7 @@ def main() -> None:
         for program, package in (
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
+            ("mosquitto", "mosquitto"),
             ("go", "golang-go"),
         )
         if find(program) is None

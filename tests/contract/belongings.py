@@ -14,10 +14,12 @@ Another tenant is never told more than nothing. RPCs that are not built yet have
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -31,6 +33,7 @@ from enhanced_prompt.v1 import (
     templates_pb2,
 )
 from enhanced_prompt.v1 import compat_service_pb2 as co
+from enhanced_prompt.v1 import consent_service_pb2 as cn
 from enhanced_prompt.v1 import event_service_pb2 as ev
 from enhanced_prompt.v1 import history_service_pb2 as hi
 from enhanced_prompt.v1 import insight_service_pb2 as ins
@@ -126,6 +129,19 @@ def _event(things: Things) -> events_pb2.Event:
         event_type="person_walks",
         start_time=WHEN,
     )
+
+
+def _cloud_event(things: Things) -> ev.IngestCloudEventsRequest:
+    event = {
+        "specversion": "1.0",
+        "id": things.event,
+        "source": things.site,
+        "type": "person_walks",
+        "subject": things.camera,
+        "time": "2026-01-05T12:00:00Z",
+    }
+    body = HttpBody(content_type="application/cloudevents+json", data=json.dumps(event).encode())
+    return ev.IngestCloudEventsRequest(body=body, site=things.site)
 
 
 def _insight(things: Things) -> ins.PublishInsightRequest:
@@ -319,6 +335,7 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
             TENANTS,
         ),
     ),
+    "EventService/IngestCloudEvents": (Cell(_cloud_event, TENANTS),),
     "EventService/ListEvents": (
         Cell(lambda _: ev.ListEventsRequest(), TENANTS),
         Cell(
@@ -436,6 +453,11 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
             lambda one: te.CreateTemplateFromConversationRequest(conversation_id=one.conversation)
         ),
     ),
+    "ConsentService/GetConsent": (Cell(lambda _: cn.GetConsentRequest(), NOTHING),),
+    "ConsentService/GiveConsent": (
+        Cell(lambda _: cn.GiveConsentRequest(policy_version="mine"), NOTHING),
+    ),
+    "ConsentService/WithdrawConsent": (Cell(lambda _: cn.WithdrawConsentRequest(), NOTHING),),
     "MetricsService/SubscribeMetrics": (Cell(lambda _: me.SubscribeMetricsRequest(), TENANTS),),
     "MetricsService/GetMetrics": (Cell(lambda _: me.GetMetricsRequest(), TENANTS),),
     "MetricsService/GetSystemHealth": (Cell(lambda _: me.GetSystemHealthRequest(), NOTHING),),

@@ -32,6 +32,7 @@ from enhanced_prompt.v1 import (
     prompts_pb2,
     templates_pb2,
 )
+from enhanced_prompt.v1 import consent_service_pb2 as cn
 from enhanced_prompt.v1 import event_service_pb2 as ev
 from enhanced_prompt.v1 import history_service_pb2 as hi
 from enhanced_prompt.v1 import insight_service_pb2 as ins
@@ -61,12 +62,13 @@ READS = {
     *("SubscribeInsights", "ListInsights", "GetInsight", "CommitSubscription"),
     *("CreateStandingQuestion", "ListStandingQuestions"),
     *("GetTemplate", "ListTemplates", "RenderTemplate", "CreateTemplateFromConversation"),
-    *("GetSystemHealth", "GetUsage"),
+    *("GetSystemHealth", "GetUsage", "GetConsent"),
 }
 WRITES = {
     *("CancelTurn", "DeleteConversation", "IngestEvents", "BatchIngestEvents", "PutSite"),
     *("AcknowledgeInsights", "MuteInsights", "PublishInsight", "UpdateStandingQuestion"),
     *("DeleteStandingQuestion", "CreateTemplate", "UpdateTemplate", "DeleteTemplate"),
+    *("GiveConsent", "WithdrawConsent", "IngestCloudEvents"),
 }
 """What they answer about others' things stands in tests/contract/test_others_things.py."""
 LATER = {
@@ -288,6 +290,7 @@ class World:
             "InsightService/SubscribeInsights",
             ins.SubscribeInsightsRequest(subscription_id="pager"),
         )
+        wire.call("ConsentService/GiveConsent", cn.GiveConsentRequest(policy_version="theirs"))
         wire.call("PromptService/Prewarm", pr.PrewarmRequest(conversation_id="talk0", wait=True))
 
     def others(self, talk: Sequence[str], given: Given) -> None:
@@ -376,6 +379,7 @@ def reads(wire: Wire) -> Iterator[tuple[str, Told]]:
 
     yield ask("PromptService/Prewarm", pr.PrewarmRequest(conversation_id="talk0", wait=True))
     yield ask("MetricsService/GetSystemHealth", me.GetSystemHealthRequest())
+    yield ask("ConsentService/GetConsent", cn.GetConsentRequest())
     yield from _events(wire)
     yield from _questions(wire)
     yield from _history(wire)

@@ -19,6 +19,7 @@ import pytest
 from google.protobuf.message import Message
 
 from enhanced_prompt.v1 import common_pb2, events_pb2, insights_pb2, templates_pb2
+from enhanced_prompt.v1 import consent_service_pb2 as cn
 from enhanced_prompt.v1 import event_service_pb2 as ev
 from enhanced_prompt.v1 import history_service_pb2 as hi
 from enhanced_prompt.v1 import insight_service_pb2 as ins
@@ -153,6 +154,7 @@ def one_of_everything(wire: Wire) -> Things:
         "InsightService/SubscribeInsights",
         ins.SubscribeInsightsRequest(subscription_id="pager_night"),
     ).messages[-1]
+    wire.call("ConsentService/GiveConsent", cn.GiveConsentRequest(policy_version=MARK))
     page = wire.read("EventService/ListEvents", ev.ListEventsRequest(page_size=1))
     exported: Any = wire.call(
         "HistoryService/ExportConversations", hi.ExportConversationsRequest()

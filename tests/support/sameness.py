@@ -40,6 +40,8 @@ TIMES = frozenset(
         "Acknowledgement.time",
         "ChatPong.time",
         "ChatReady.token_expire_time",
+        "Consent.update_time",
+        "ConsentChange.time",
         "Conversation.conversation_created",
         "Conversation.conversation_duration_minutes",
         "Conversation.last_activity",
