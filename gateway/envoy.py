@@ -195,7 +195,7 @@ def _cors(origins: tuple[str, ...]) -> Config:
         "allow_origin_string_match": [{"exact": one} for one in origins],
         "allow_methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": "authorization, content-type, x-grpc-web, x-user-agent, grpc-timeout, "
-        "x-request-id, x-stream, x-tenant, x-api-key, if-match",
+        "x-request-id, x-stream, x-stream-events, x-tenant, x-api-key, if-match",
         "expose_headers": "grpc-status, grpc-message, grpc-status-details-bin, x-request-id, "
         "x-replica, retry-after",
         "max_age": "600",
@@ -234,7 +234,7 @@ def _local_replies() -> Config:
     """What the gateway refuses itself: like other errors a JSON object with code and message, and
     Envoy's own word for the reason. The web app's files are such replies too, and stay as they
     are."""
-    refused = {
+    refused: Config = {
         "status_code_filter": {
             "comparison": {
                 "op": "GE",
@@ -242,6 +242,21 @@ def _local_replies() -> Config:
             }
         }
     }
+    # gRPC's message is the bare text. What was transcoded looks like gRPC by now, but for this.
+    transcoded: Config = {
+        "header_filter": {"header": {"name": "x-envoy-original-path", "present_match": True}}
+    }
+    no_grpc: Config = {
+        "header_filter": {
+            "header": {
+                "name": "content-type",
+                "string_match": {"prefix": "application/grpc"},
+                "invert_match": True,
+                "treat_missing_header_as_empty": True,
+            }
+        }
+    }
+    http = {"or_filter": {"filters": [no_grpc, transcoded]}}
     said = {
         "json_format": {
             "code": "%RESPONSE_CODE%",
@@ -250,7 +265,8 @@ def _local_replies() -> Config:
         },
         "content_type": "application/json",
     }
-    return {"mappers": [{"filter": refused, "body_format_override": said}]}
+    filters = {"and_filter": {"filters": [refused, http]}}
+    return {"mappers": [{"filter": filters, "body_format_override": said}]}
 
 
 def _overload() -> Config:

@@ -231,6 +231,8 @@ class _Document:
             for one in self._contract.messages[method.input_type].field
             if one.name == binding.body
         ]
+        if field.type_name == _HTTP_BODY:  # the bytes as they are, and their content type
+            return {"*/*": {"schema": {}}}
         return {"application/json": {"schema": self._named(field.type_name)}}
 
     def _answer(self, method: MethodDescriptorProto) -> Schema:

@@ -50,7 +50,7 @@ SECURITY = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     # For answers that somebody opens as a page; drawn stills style themselves.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'none'",
+    "sandbox; frame-ancestors 'none'",
 }
 PAGES_POLICY = (
     "default-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -72,12 +72,25 @@ def to_service(idle_s: float) -> list[Config]:
         *(_route({"path": path}, idle_s, retry=READ_AGAIN) for path in safe),
         _route({"prefix": "/enhanced_prompt.v1."}, idle_s),
         _route({"prefix": _HEALTH}, idle_s, retry=READ_AGAIN),
-        _route({"prefix": "/v1/"}, idle_s),
         *(_bare(path, idle_s) for path in WITH_SLASH),
-        _route({"prefix": "/api/"}, idle_s),
-        _route({"path": "/metrics/stream"}, idle_s),
-        _route({"path": "/health"}, idle_s),
+        *(_route({"prefix": prefix}, idle_s) for prefix in _OURS),
+        *(_route(match, idle_s) for match in _elsewhere()),
     ]
+
+
+_OURS = ("/v1/", "/api/")
+"""What begins so is the contract's, also where it names no such path."""
+
+
+def _elsewhere() -> list[Config]:
+    """The contract's other paths, those of older clients among them."""
+    found: dict[str, Config] = {}
+    for method in methods():
+        for binding in method.bindings:
+            fixed, brace, _ = binding.path.partition("{")
+            if not fixed.startswith(_OURS):
+                found[binding.path] = {"prefix": fixed} if brace else {"path": fixed}
+    return [found[path] for path in sorted(found)]
 
 
 UNREACHED: Config = {

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import grpc
+import grpc.aio
 import httpx
 import pytest
 
@@ -202,3 +203,26 @@ async def test_workers_may_speak_tls_and_have_to_show_who_they_are(tmp_path: Pat
                 httpx.AsyncClient(base_url=f"http://{edge.address}") as client,
             ):
                 assert (await client.get("/v1/cameras")).status_code == status
+
+
+async def test_what_the_gateway_refuses_is_json_over_rest_and_plain_text_over_grpc(
+    tmp_path: Path,
+) -> None:
+    async with gateway_beside(tmp_path / "edge", ["127.0.0.1:1"]) as gateway:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.address}") as client:
+            for answered in (
+                await client.get("/v1/cameras"),
+                await client.post("/v1/answer", json={"query": "x"}),
+            ):
+                assert answered.status_code == 503
+                assert answered.json()["message"] == "no healthy upstream"
+            web = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+            path = "/enhanced_prompt.v1.EventService/ListCameras"
+            answered = await client.post(path, content=bytes(5), headers=web)
+            assert answered.headers["grpc-status"] == "14"
+            assert answered.headers["grpc-message"].lower() == "no healthy upstream"
+        async with grpc.aio.insecure_channel(gateway.address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary(path)(b"")
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert refused.value.details() == "no healthy upstream"

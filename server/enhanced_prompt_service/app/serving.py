@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
+from ..domain.levels import stream_events
+from ..domain.tracing import Tracing
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
+from ..rpc.consent import ConsentInterceptor
 from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
+from ..rpc.services.compat import CompatOptions, CompatService
+from ..rpc.services.consent import ConsentService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
 from ..rpc.services.insights import InsightService
@@ -31,6 +37,7 @@ from ..rpc.services.templates import TemplateService
 from ..rpc.services.usage import UsageReports
 from ..rpc.templates import Templates
 from ..rpc.toolbox import Toolbox
+from ..sources.cloud_events import read_cloud_events
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
@@ -54,6 +61,7 @@ class Served:
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
+    consents: Consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
     metering: Metering | None = None
+    tracing: Tracing | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -100,8 +109,12 @@ def rpc_server(
         monotonic=time.monotonic,
         replica=base.replica,
         counts=around.metering,
+        tracing=around.tracing,
         resolve=default_caller if around.identities is None else around.identities.resolve,
-        interceptors=() if limits is None else (limits,),
+        interceptors=(
+            *(() if limits is None else (limits,)),
+            *((ConsentInterceptor(served.consents),) if served.consents.required else ()),
+        ),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
     )
     served.health.serves(server, prompts)
@@ -122,6 +135,7 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             heartbeat_s=settings.heartbeat_s,
             leaving=leaving(settings),
         ),
+        "ConsentService": ConsentService(served.consents),
         "HistoryService": HistoryService(
             stores.conversations,
             now=now,
@@ -129,10 +143,31 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             may_audit=auditors(settings),
             heartbeat_s=settings.heartbeat_s,
         ),
-        "EventService": EventService(stores.events, stores.catalogue, site_now=base.site_clock.now),
+        "EventService": EventService(
+            stores.events,
+            stores.catalogue,
+            site_now=base.site_clock.now,
+            read_cloud_events=read_cloud_events,
+        ),
         "SiteService": SiteService(stores.catalogue),
         "InsightService": served.insights,
         "TemplateService": TemplateService(served.templates),
+        "CompatService": CompatService(
+            served.turns,
+            served.warmer,
+            served.live,
+            stores.conversations,
+            stores.insights,
+            now=now,
+            monotonic=time.monotonic,
+            may_audit=auditors(settings),
+            leaving=leaving(settings),
+            options=CompatOptions(
+                shown=stream_events(settings.compat_events),
+                models=served.models,
+                heartbeat_s=settings.heartbeat_s,
+            ),
+        ),
     }
 
 
