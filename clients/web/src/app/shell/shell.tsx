@@ -1,5 +1,5 @@
 /** The frame around every page: navigation, what is unusual, whether we are connected. */
-import { Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { type MouseEvent, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { type Insight, InsightChange, Severity as Severities } from "../../gen/enhanced_prompt/v1/insights_pb";
 import {
   ConnectionStatus,
@@ -43,7 +43,7 @@ export function Shell() {
   }, [found, title]);
   return (
     <div className="shell">
-      <a className="skip" href="#main">
+      <a className="skip" href="#main" onClick={skip}>
         Skip to the page
       </a>
       <Navigation current={found?.route.path} onCommands={openCommands} />
@@ -59,6 +59,12 @@ export function Shell() {
       <ToastArea />
     </div>
   );
+}
+
+/** To the page itself, past the navigation; the address stays as it is. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
 }
 
 function Navigation({ current, onCommands }: { current: string | undefined; onCommands: () => void }) {
