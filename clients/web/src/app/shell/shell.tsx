@@ -1,5 +1,5 @@
 /** The frame around every page: navigation, what is unusual, whether we are connected. */
-import { type MouseEvent, Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { Suspense, useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { type Insight, InsightChange, Severity as Severities } from "../../gen/enhanced_prompt/v1/insights_pb";
 import {
   ConnectionStatus,
@@ -43,9 +43,9 @@ export function Shell() {
   }, [found, title]);
   return (
     <div className="shell">
-      <a className="skip" href="#main" onClick={skip}>
+      <button type="button" className="skip" onClick={skip}>
         Skip to the page
-      </a>
+      </button>
       <Navigation current={found?.route.path} onCommands={openCommands} />
       <main className="main" id="main" tabIndex={-1}>
         <OfflineBanner />
@@ -62,8 +62,7 @@ export function Shell() {
 }
 
 /** To the page itself, past the navigation; the address stays as it is. */
-function skip(event: MouseEvent): void {
-  event.preventDefault();
+function skip(): void {
   document.getElementById("main")?.focus();
 }
 
