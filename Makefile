@@ -34,6 +34,7 @@ format: setup ## Rewrite files into the project's format
 
 gen: setup ## Generate stubs from protos/ and the table of settings
 	@$(VENV) scripts/gen.py </dev/null
+	@$(VENV) scripts/gen_go.py </dev/null
 	@$(VENV) scripts/settings_doc.py </dev/null
 
 bench: services ## Measure, and print one table (ARGS=--write keeps it in docs/)

@@ -1,4 +1,4 @@
-"""Get what tests need of the system: PostgreSQL, Redis, and grpcurl (through Go).
+"""Get what tests need of the system: PostgreSQL, Redis, grpcurl, and what builds the clients.
 
 Binaries only: tests start private instances on free ports and stop them. Packages come from
 apt-get where that exists and we are root; otherwise the one command to type is printed, and the
@@ -22,7 +22,8 @@ GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 OLDEST_GO = (1, 21)  # from here on Go fetches the toolchain that a module asks for
 
 sys.path.insert(0, str(ROOT))
-from tests.support.binaries import find  # noqa: E402 (the checkout is no package)
+from scripts import clients_setup  # noqa: E402 (the checkout is no package)
+from tests.support.binaries import find  # noqa: E402
 
 
 def main() -> None:
@@ -33,6 +34,10 @@ def main() -> None:
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
             ("go", "golang-go"),
+            ("node", "nodejs"),
+            ("npm", "npm"),
+            ("javac", "default-jdk-headless"),
+            ("mvn", "maven"),
         )
         if find(program) is None
     ]
@@ -40,6 +45,7 @@ def main() -> None:
         _apt_get(packages)
     if find("grpcurl") is None:
         _install_grpcurl()
+    clients_setup.main()
 
 
 def _apt_get(packages: list[str]) -> None:
