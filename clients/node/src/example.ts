@@ -5,7 +5,7 @@
  *     node dist/example.js insights --keep place.txt
  */
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import { Client, ask, subscribeInsights } from "./index.js";
@@ -50,6 +50,9 @@ async function follow(): Promise<void> {
       const change = InsightChange[revision.change];
       console.log(`${revision.position} ${change} ${Severity[severity]} ${title}`);
     }
-    if (keep) writeFileSync(keep, resumeToken, { mode: 0o600 });
+    if (keep) {
+      writeFileSync(`${keep}.new`, resumeToken, { mode: 0o600 });
+      renameSync(`${keep}.new`, keep); // so that the file is whole at any time
+    }
   }
 }

@@ -78,12 +78,20 @@ func follow(ctx context.Context, client *eps.Client, keep string, all bool) erro
 				insight.GetSeverity(), insight.GetTitle())
 		}
 		if keep != "" {
-			if err := os.WriteFile(keep, []byte(update.ResumeToken), 0o600); err != nil {
+			if err := replace(keep, update.ResumeToken); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// replace writes a file that is whole at any time.
+func replace(path, content string) error {
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 func fail(err error) {

@@ -1,5 +1,6 @@
 package enhanced_prompt.example;
 
+import com.google.protobuf.Timestamp;
 import enhanced_prompt.client.Client;
 import enhanced_prompt.client.Subscription;
 import enhanced_prompt.client.Turn;
@@ -7,10 +8,10 @@ import enhanced_prompt.v1.InsightServiceOuterClass.SubscribeInsightsRequest;
 import enhanced_prompt.v1.Insights.InsightRevision;
 import enhanced_prompt.v1.PromptServiceOuterClass.AskRequest;
 import enhanced_prompt.v1.Turns.TurnFrame;
-import com.google.protobuf.Timestamp;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,10 +20,10 @@ import java.util.List;
  *
  * <pre>
  * java -cp 'target/*:target/lib/*' enhanced_prompt.example.Example ask "what happened today?"
- * java -cp 'target/*:target/lib/*' enhanced_prompt.example.Example insights --keep place.txt
+ * java -cp 'target/*:target/lib/*' enhanced_prompt.example.Example insights --keep=place.txt
  * </pre>
  *
- * <p>{@code --target HOST:PORT} is the service's address, {@code --keep FILE} a file for the place
+ * <p>{@code --target=HOST:PORT} is the service's address, {@code --keep=FILE} a file for the place
  * that was reached, {@code --all} begins with the oldest insight where no place is kept.
  */
 public final class Example {
@@ -38,7 +39,7 @@ public final class Example {
       switch (what) {
         case "ask" -> ask(client, String.join(" ", words));
         case "insights" -> follow(client, keep, all);
-        default -> throw new IllegalArgumentException("ask QUESTION | insights [--keep FILE]");
+        default -> throw new IllegalArgumentException("ask QUESTION | insights [--keep=FILE]");
       }
     }
   }
@@ -77,18 +78,20 @@ public final class Example {
               told.getInsight().getTitle());
         }
         if (!keep.isEmpty()) {
-          Files.writeString(Path.of(keep), update.resumeToken());
+          Path whole = Files.writeString(Path.of(keep + ".new"), update.resumeToken());
+          Files.move(whole, Path.of(keep), StandardCopyOption.ATOMIC_MOVE);
         }
       }
     }
   }
 
   private static String option(List<String> words, String name, String otherwise) {
-    int at = words.indexOf(name);
-    if (at < 0) {
-      return otherwise;
+    for (String word : words) {
+      if (word.startsWith(name + "=")) {
+        words.remove(word);
+        return word.substring(name.length() + 1);
+      }
     }
-    words.remove(at);
-    return words.remove(at);
+    return otherwise;
   }
 }
