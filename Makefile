@@ -7,7 +7,7 @@ export GRPC_VERBOSITY ?= NONE
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services run test check format gen bench soak eval lock clean
+.PHONY: help setup services run test check format gen bench soak eval release lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -46,6 +46,9 @@ soak: services ## The heavy tests in full size
 
 eval: services ## Score the engine on its question sets
 	@$(VENV) -m tests.eval.run $(ARGS) </dev/null
+
+release: services ## Build everything that is given out, and check it by installing it
+	@$(VENV) scripts/release.py $(ARGS) </dev/null
 
 lock: setup ## Resolve requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(VENV) scripts/lock.py $(ARGS) </dev/null

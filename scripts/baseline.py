@@ -29,7 +29,11 @@ BUF = Path(sys.executable).parent / "buf"
 PACKAGE = "enhanced_prompt.v1"
 
 FINISHED = (
+    "ConsentService.GetConsent",
+    "ConsentService.GiveConsent",
+    "ConsentService.WithdrawConsent",
     "EventService.BatchIngestEvents",
+    "EventService.IngestCloudEvents",
     "EventService.CountEvents",
     "EventService.GetEvent",
     "EventService.IngestEvents",

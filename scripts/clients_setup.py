@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,21 @@ def _java() -> None:
     say("Building clients/java, which fetches what it needs")
     if _quietly([str(find("mvn")), "-B", "-q", "package"], folder):
         stamp.write_text(_digest(pom))
+        _compilers(pom.decode())
+
+
+def _compilers(pom: str) -> None:
+    """protoc and its plugin for Java, which the build has fetched, where buf finds them."""
+    for group, name, property_ in (
+        ("com.google.protobuf", "protoc", "protobuf"),
+        ("io.grpc", "protoc-gen-grpc-java", "grpc"),
+    ):
+        version = pom.split(f"<{property_}.version>")[1].split("<")[0]
+        for made in (Path.home() / ".m2" / "repository").glob(
+            f"{group.replace('.', '/')}/{name}/{version}/*.exe"
+        ):
+            shutil.copy(made, TOOLS / name)
+            (TOOLS / name).chmod(0o755)
 
 
 def _new_enough(name: str, asks: str) -> bool:

@@ -1,4 +1,4 @@
-"""Get what tests need of the system: PostgreSQL, Redis, grpcurl, and what builds the clients.
+"""Get what tests need: PostgreSQL, Redis, Mosquitto, grpcurl, and what builds the clients.
 
 Binaries only: tests start private instances on free ports and stop them. Packages come from
 apt-get where that exists and we are root; otherwise the one command to type is printed, and the
@@ -22,7 +22,7 @@ GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 OLDEST_GO = (1, 21)  # from here on Go fetches the toolchain that a module asks for
 
 sys.path.insert(0, str(ROOT))
-from scripts import clients_setup  # noqa: E402 (the checkout is no package)
+from scripts import clients_setup, wheels  # noqa: E402 (the checkout is no package)
 from tests.support.binaries import find  # noqa: E402
 
 
@@ -33,6 +33,7 @@ def main() -> None:
         for program, package in (
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
+            ("mosquitto", "mosquitto"),
             ("go", "golang-go"),
             ("node", "nodejs"),
             ("npm", "npm"),
@@ -46,6 +47,7 @@ def main() -> None:
     if find("grpcurl") is None:
         _install_grpcurl()
     clients_setup.main()
+    wheels.main()
 
 
 def _apt_get(packages: list[str]) -> None:

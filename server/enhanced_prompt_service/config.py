@@ -284,13 +284,23 @@ class Settings(BaseSettings):
         False, description="Plain text on other addresses than loopback: something else encrypts."
     )
 
+    consent_policy: str = Field(
+        "",
+        max_length=128,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Version of the policy that users have to consent to before anything of theirs "
+        "is stored: printable, without blanks. Empty: consent is not required.",
+    )
+
     limits: Literal["auto", "on", "off"] = Field(
         "auto", description="Limits on callers; auto: where identity is configured."
     )
     limit_questions: int = Field(
         60, ge=1, description="Questions of one user a minute. (Older clients expect 5.)"
     )
-    limit_calls: int = Field(600, ge=1, description="Other calls of one user a minute.")
+    limit_calls: int = Field(
+        600, ge=1, description="Other calls of one user a minute, and as many streams begun."
+    )
     limit_streams: int = Field(
         50, ge=1, description="Streams of one user open at the same time, a process."
     )
@@ -311,6 +321,13 @@ class Settings(BaseSettings):
     )
     limit_all_turns: int = Field(
         500, ge=1, description="Turns that run at the same time, a process; more are refused."
+    )
+
+    limit_memory_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Memory of a process at which new questions and streams are refused. Empty: "
+        "its share of three quarters of what the machine, or its control group, has. 0: never.",
     )
 
     @property

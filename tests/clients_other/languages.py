@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tests.support.require import program
 CLIENTS = ROOT / "clients"
 BUILT = ROOT / ".tools" / "clients"
 BIN = ROOT / ".venv" / "bin"
+_MADE = {"node_modules", "dist", "gen", "target"}  # what building makes
 _BUILD_S = 600.0  # an upper bound that a working machine never comes near
 
 
@@ -50,12 +52,33 @@ def _run(*command: str | Path, folder: Path) -> None:
         raise BuildFailed(f"{' '.join(map(str, command))}\n{done.stdout}")
 
 
+def _build(folder: Path, stamp: Path, *commands: tuple[str | Path, ...]) -> None:
+    """Run commands, unless they were run for the same sources."""
+    sources = [ROOT / "protos", folder]
+    names = sorted(
+        path
+        for source in sources
+        for path in source.rglob("*")
+        if path.is_file() and not _MADE & set(path.relative_to(source).parts)
+    )
+    digest = hashlib.sha256()
+    for path in names:
+        digest.update(path.relative_to(ROOT).as_posix().encode())
+        digest.update(path.read_bytes())
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    for command in commands:
+        _run(*command, folder=folder)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(digest.hexdigest())
+
+
 def go() -> Programs:
-    """`go vet`, `go test` and `go build` of the module."""
+    """`go vet` and `go build` of the module."""
     tool, folder = program("go"), CLIENTS / "go"
     BUILT.mkdir(parents=True, exist_ok=True)
-    _run(tool, "vet", "./...", folder=folder)
-    _run(tool, "build", "-o", f"{BUILT}/", "./cmd/example", "./internal/drive", folder=folder)
+    programs = (tool, "build", "-o", f"{BUILT}/", "./cmd/example", "./internal/drive")
+    _build(folder, BUILT / ".go", (tool, "vet", "./..."), programs)
     return Programs((str(BUILT / "drive"),), (str(BUILT / "example"),))
 
 
@@ -64,7 +87,7 @@ def node() -> Programs:
     tool, folder = program("node"), CLIENTS / "node"
     if not (folder / "node_modules" / ".bin" / "tsc").exists():
         pytest.skip("clients/node has no node_modules: `make services` installs them")
-    _run(program("npm"), "run", "build", folder=folder)
+    _build(folder, folder / "dist" / ".built", (program("npm"), "run", "build"))
     dist = folder / "dist"
     return Programs((str(tool), str(dist / "drive.js")), (str(tool), str(dist / "example.js")))
 
@@ -75,7 +98,7 @@ def java() -> Programs:
     target = folder / "target"
     if not (target / ".fetched").exists():
         pytest.skip("clients/java was never built: `make services` fetches what that needs")
-    _run(program("mvn"), "-B", "-q", "-o", "package", folder=folder)
+    _build(folder, target / ".built", (program("mvn"), "-B", "-q", "-o", "package"))
     jars = f"{target}/enhanced-prompt-client-0.1.0.jar:{target}/lib/*"
     small = (str(tool), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp")
     return Programs(

@@ -44,6 +44,7 @@ METHODS = {
 WRITERS_ONLY = {  # changes what others see
     "EventService/IngestEvents",
     "EventService/BatchIngestEvents",
+    "EventService/IngestCloudEvents",
     "SiteService/PutSite",
     "InsightService/PublishInsight",
 }

@@ -47,6 +47,35 @@ async def test_a_question_over_rest_is_answered_in_the_names_of_the_contract(
     assert response["follow_up_questions"] == []  # what is empty is there as well
 
 
+CLOUD_EVENT = {
+    "specversion": "1.0", "id": "7", "source": "nvr", "type": "com.acme.person_detected",
+    "subject": "cam-1", "time": "2026-03-01T12:00:00Z", "data": {"label": "person"},
+}  # fmt: skip
+
+
+async def test_cloud_events_are_taken_in_each_of_their_modes(http: httpx.AsyncClient) -> None:
+    one = json.dumps(CLOUD_EVENT)
+    structured = {"content-type": "application/cloudevents+json"}
+    batched = {"content-type": "application/cloudevents-batch+json"}
+    binary = {f"ce-{key}": str(value) for key, value in CLOUD_EVENT.items() if key != "data"}
+    binary["content-type"] = "application/json"
+    path = "/v1/cloudevents?site=home"
+    first = await http.post(path, content=one, headers=structured)
+    again = await http.post(path, content=f"[{one}]", headers=batched)
+    third = await http.post(path, content='{"label": "person"}', headers=binary)
+    stored = await http.get("/v1/events/nvr%237")
+    bad = await http.post(path, content=json.dumps({**CLOUD_EVENT, "time": 3}), headers=structured)
+    counts = [(one.status_code, one.json()["created"]) for one in (first, again, third)]
+    assert counts == [(200, "1"), (200, "0"), (200, "0")]
+    assert third.json()["duplicates"] == "1"
+    event = stored.json()["event"]
+    assert (event["camera_id"], event["event_type"], event["site"]) == (
+        "cam-1", "person_detected", "home",
+    )  # fmt: skip
+    assert bad.status_code == 400
+    assert "start_time" in bad.text
+
+
 async def test_a_question_is_streamed_as_server_sent_events(http: httpx.AsyncClient) -> None:
     async with http.stream("POST", "/v1/ask", json=QUESTION) as answered:
         assert answered.headers["content-type"] == "text/event-stream"

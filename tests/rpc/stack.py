@@ -51,6 +51,7 @@ from enhanced_prompt_service.rpc.services import (
 from enhanced_prompt_service.rpc.services.insights import Standing, encoder
 from enhanced_prompt_service.rpc.templates import Templates
 from enhanced_prompt_service.rpc.toolbox import Toolbox
+from enhanced_prompt_service.sources.cloud_events import read_cloud_events
 from enhanced_prompt_service.storage import Database, Stores, open_stores
 from enhanced_prompt_service.turns import RunnerParts, Turn, Turns, TurnsConfig
 
@@ -208,7 +209,10 @@ async def running(
                         may_audit=may_audit,
                     ),
                     "EventService": EventService(
-                        stores.events, stores.catalogue, site_now=clock.now
+                        stores.events,
+                        stores.catalogue,
+                        site_now=clock.now,
+                        read_cloud_events=read_cloud_events,
                     ),
                     "SiteService": SiteService(stores.catalogue),
                     "TemplateService": TemplateService(templates),

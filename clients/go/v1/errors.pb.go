@@ -166,6 +166,10 @@ const (
 	// ERROR_REASON_CANCELLED: ABORTED. The call was ended by the server and may be repeated. Example:
 	// a call that was still running when the drain's time was over.
 	ErrorReason_ERROR_REASON_CANCELLED ErrorReason = 44
+	// ERROR_REASON_CONSENT_REQUIRED: FAILED_PRECONDITION. The call would store something of the
+	// caller, who has not consented to the server's policy, or has withdrawn. Example: the first Ask
+	// of a new user. Metadata `policy_version` names what GiveConsent has to consent to.
+	ErrorReason_ERROR_REASON_CONSENT_REQUIRED ErrorReason = 45
 )
 
 // Enum value maps for ErrorReason.
@@ -216,6 +220,7 @@ var (
 		42: "ERROR_REASON_BUDGET_EXHAUSTED",
 		43: "ERROR_REASON_MESSAGE_TOO_LARGE",
 		44: "ERROR_REASON_CANCELLED",
+		45: "ERROR_REASON_CONSENT_REQUIRED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                 0,
@@ -263,6 +268,7 @@ var (
 		"ERROR_REASON_BUDGET_EXHAUSTED":            42,
 		"ERROR_REASON_MESSAGE_TOO_LARGE":           43,
 		"ERROR_REASON_CANCELLED":                   44,
+		"ERROR_REASON_CONSENT_REQUIRED":            45,
 	}
 )
 
@@ -297,7 +303,7 @@ var File_enhanced_prompt_v1_errors_proto protoreflect.FileDescriptor
 
 const file_enhanced_prompt_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1fenhanced_prompt/v1/errors.proto\x12\x12enhanced_prompt.v1*\xc8\f\n" +
+	"\x1fenhanced_prompt/v1/errors.proto\x12\x12enhanced_prompt.v1*\xeb\f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12'\n" +
 	"#ERROR_REASON_REQUIRED_FIELD_MISSING\x10\x01\x12\x1f\n" +
@@ -344,7 +350,8 @@ const file_enhanced_prompt_v1_errors_proto_rawDesc = "" +
 	"!ERROR_REASON_MODEL_NOT_CONFIGURED\x10)\x12!\n" +
 	"\x1dERROR_REASON_BUDGET_EXHAUSTED\x10*\x12\"\n" +
 	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10+\x12\x1a\n" +
-	"\x16ERROR_REASON_CANCELLED\x10,B\xc2\x01\n" +
+	"\x16ERROR_REASON_CANCELLED\x10,\x12!\n" +
+	"\x1dERROR_REASON_CONSENT_REQUIRED\x10-B\xc2\x01\n" +
 	"\x16com.enhanced_prompt.v1B\vErrorsProtoP\x01Z6enhanced-prompt-service/clients/go/v1;enhancedpromptv1\xa2\x02\x03EXX\xaa\x02\x11EnhancedPrompt.V1\xca\x02\x11EnhancedPrompt\\V1\xe2\x02\x1dEnhancedPrompt\\V1\\GPBMetadata\xea\x02\x12EnhancedPrompt::V1b\x06proto3"
 
 var (

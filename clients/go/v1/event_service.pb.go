@@ -8,6 +8,7 @@ package enhancedpromptv1
 
 import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -547,6 +548,134 @@ func (x *BatchIngestEventsResponse) GetRejected() []*RejectedItem {
 	return nil
 }
 
+// IngestCloudEventsRequest is the body of an HTTP request.
+type IngestCloudEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// body with its content type: JSON in UTF-8, of one event or of at most 1,000.
+	Body *httpbody.HttpBody `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
+	// site of events that name none: at most 128 characters.
+	Site          string `protobuf:"bytes,2,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestCloudEventsRequest) Reset() {
+	*x = IngestCloudEventsRequest{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestCloudEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestCloudEventsRequest) ProtoMessage() {}
+
+func (x *IngestCloudEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestCloudEventsRequest.ProtoReflect.Descriptor instead.
+func (*IngestCloudEventsRequest) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *IngestCloudEventsRequest) GetBody() *httpbody.HttpBody {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *IngestCloudEventsRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+// IngestCloudEventsResponse says what became of the events.
+type IngestCloudEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// created is how many events were new.
+	Created int64 `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
+	// updated is how many were known and came with other content.
+	Updated int64 `protobuf:"varint,2,opt,name=updated,proto3" json:"updated,omitempty"`
+	// duplicates is how many were known and came with the same content.
+	Duplicates int64 `protobuf:"varint,3,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	// rejected are those that were not stored, in order of index.
+	Rejected      []*RejectedItem `protobuf:"bytes,4,rep,name=rejected,proto3" json:"rejected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestCloudEventsResponse) Reset() {
+	*x = IngestCloudEventsResponse{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestCloudEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestCloudEventsResponse) ProtoMessage() {}
+
+func (x *IngestCloudEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestCloudEventsResponse.ProtoReflect.Descriptor instead.
+func (*IngestCloudEventsResponse) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *IngestCloudEventsResponse) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *IngestCloudEventsResponse) GetUpdated() int64 {
+	if x != nil {
+		return x.Updated
+	}
+	return 0
+}
+
+func (x *IngestCloudEventsResponse) GetDuplicates() int64 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *IngestCloudEventsResponse) GetRejected() []*RejectedItem {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
 // ListEventsRequest says which events to list.
 type ListEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -564,7 +693,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[7]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +705,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[7]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +718,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{7}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListEventsRequest) GetFilter() *EventFilter {
@@ -633,7 +762,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[8]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +774,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[8]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +787,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{8}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -686,7 +815,7 @@ type GetEventRequest struct {
 
 func (x *GetEventRequest) Reset() {
 	*x = GetEventRequest{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[9]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +827,7 @@ func (x *GetEventRequest) String() string {
 func (*GetEventRequest) ProtoMessage() {}
 
 func (x *GetEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[9]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +840,7 @@ func (x *GetEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventRequest.ProtoReflect.Descriptor instead.
 func (*GetEventRequest) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{9}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetEventRequest) GetEventId() string {
@@ -732,7 +861,7 @@ type GetEventResponse struct {
 
 func (x *GetEventResponse) Reset() {
 	*x = GetEventResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[10]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +873,7 @@ func (x *GetEventResponse) String() string {
 func (*GetEventResponse) ProtoMessage() {}
 
 func (x *GetEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[10]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +886,7 @@ func (x *GetEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventResponse.ProtoReflect.Descriptor instead.
 func (*GetEventResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{10}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetEventResponse) GetEvent() *Event {
@@ -782,7 +911,7 @@ type CountEventsRequest struct {
 
 func (x *CountEventsRequest) Reset() {
 	*x = CountEventsRequest{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[11]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +923,7 @@ func (x *CountEventsRequest) String() string {
 func (*CountEventsRequest) ProtoMessage() {}
 
 func (x *CountEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[11]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +936,7 @@ func (x *CountEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountEventsRequest.ProtoReflect.Descriptor instead.
 func (*CountEventsRequest) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{11}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CountEventsRequest) GetFilter() *EventFilter {
@@ -846,7 +975,7 @@ type CountEventsResponse struct {
 
 func (x *CountEventsResponse) Reset() {
 	*x = CountEventsResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +987,7 @@ func (x *CountEventsResponse) String() string {
 func (*CountEventsResponse) ProtoMessage() {}
 
 func (x *CountEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1000,7 @@ func (x *CountEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountEventsResponse.ProtoReflect.Descriptor instead.
 func (*CountEventsResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{12}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CountEventsResponse) GetTotal() *EventTotals {
@@ -912,7 +1041,7 @@ type ListCamerasRequest struct {
 
 func (x *ListCamerasRequest) Reset() {
 	*x = ListCamerasRequest{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1053,7 @@ func (x *ListCamerasRequest) String() string {
 func (*ListCamerasRequest) ProtoMessage() {}
 
 func (x *ListCamerasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1066,7 @@ func (x *ListCamerasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCamerasRequest.ProtoReflect.Descriptor instead.
 func (*ListCamerasRequest) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{13}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListCamerasRequest) GetSites() []string {
@@ -981,7 +1110,7 @@ type ListCamerasResponse struct {
 
 func (x *ListCamerasResponse) Reset() {
 	*x = ListCamerasResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1122,7 @@ func (x *ListCamerasResponse) String() string {
 func (*ListCamerasResponse) ProtoMessage() {}
 
 func (x *ListCamerasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1135,7 @@ func (x *ListCamerasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCamerasResponse.ProtoReflect.Descriptor instead.
 func (*ListCamerasResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{14}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListCamerasResponse) GetCameras() []*CameraStatus {
@@ -1054,7 +1183,7 @@ type CameraStatus struct {
 
 func (x *CameraStatus) Reset() {
 	*x = CameraStatus{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1195,7 @@ func (x *CameraStatus) String() string {
 func (*CameraStatus) ProtoMessage() {}
 
 func (x *CameraStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1208,7 @@ func (x *CameraStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CameraStatus.ProtoReflect.Descriptor instead.
 func (*CameraStatus) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{15}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CameraStatus) GetSite() string {
@@ -1182,7 +1311,7 @@ type SeenKind struct {
 
 func (x *SeenKind) Reset() {
 	*x = SeenKind{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1323,7 @@ func (x *SeenKind) String() string {
 func (*SeenKind) ProtoMessage() {}
 
 func (x *SeenKind) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1336,7 @@ func (x *SeenKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenKind.ProtoReflect.Descriptor instead.
 func (*SeenKind) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{16}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SeenKind) GetEventType() string {
@@ -1263,7 +1392,7 @@ var File_enhanced_prompt_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"&enhanced_prompt/v1/event_service.proto\x12\x12enhanced_prompt.v1\x1a\x1fenhanced_prompt/v1/common.proto\x1a\x1fenhanced_prompt/v1/events.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n" +
+	"&enhanced_prompt/v1/event_service.proto\x12\x12enhanced_prompt.v1\x1a\x1fenhanced_prompt/v1/common.proto\x1a\x1fenhanced_prompt/v1/events.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n" +
 	"\n" +
 	"EventBatch\x12:\n" +
 	"\x06events\x18\x01 \x03(\v2\x19.enhanced_prompt.v1.EventB\aڼ\x18\x038\xe8\aR\x06events\"R\n" +
@@ -1294,6 +1423,16 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\bcoverage\x18\x02 \x01(\v2!.enhanced_prompt.v1.CoverageBatchH\x00R\bcoverageB\a\n" +
 	"\x05batch\"\xad\x01\n" +
 	"\x19BatchIngestEventsResponse\x12\x18\n" +
+	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
+	"\aupdated\x18\x02 \x01(\x03R\aupdated\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x03 \x01(\x03R\n" +
+	"duplicates\x12<\n" +
+	"\brejected\x18\x04 \x03(\v2 .enhanced_prompt.v1.RejectedItemR\brejected\"g\n" +
+	"\x18IngestCloudEventsRequest\x12.\n" +
+	"\x04body\x18\x01 \x01(\v2\x14.google.api.HttpBodyB\x04\xe2A\x01\x02R\x04body\x12\x1b\n" +
+	"\x04site\x18\x02 \x01(\tB\aڼ\x18\x03\x10\x80\x01R\x04site\"\xad\x01\n" +
+	"\x19IngestCloudEventsResponse\x12\x18\n" +
 	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
 	"\aupdated\x18\x02 \x01(\x03R\aupdated\x12\x1e\n" +
 	"\n" +
@@ -1351,10 +1490,11 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\x05zones\x18\x04 \x03(\tR\x05zones\x12\x18\n" +
 	"\amatches\x18\x05 \x01(\x03R\amatches\x12D\n" +
 	"\x10first_start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0efirstStartTime\x12B\n" +
-	"\x0flast_start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastStartTime2\x8e\x06\n" +
+	"\x0flast_start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastStartTime2\xa0\a\n" +
 	"\fEventService\x12c\n" +
 	"\fIngestEvents\x12'.enhanced_prompt.v1.IngestEventsRequest\x1a(.enhanced_prompt.v1.IngestEventsResponse(\x01\x12\x93\x01\n" +
-	"\x11BatchIngestEvents\x12,.enhanced_prompt.v1.BatchIngestEventsRequest\x1a-.enhanced_prompt.v1.BatchIngestEventsResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/events:batchIngest\x12\x85\x01\n" +
+	"\x11BatchIngestEvents\x12,.enhanced_prompt.v1.BatchIngestEventsRequest\x1a-.enhanced_prompt.v1.BatchIngestEventsResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/events:batchIngest\x12\x8f\x01\n" +
+	"\x11IngestCloudEvents\x12,.enhanced_prompt.v1.IngestCloudEventsRequest\x1a-.enhanced_prompt.v1.IngestCloudEventsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x04body\"\x0f/v1/cloudevents\x12\x85\x01\n" +
 	"\n" +
 	"ListEvents\x12%.enhanced_prompt.v1.ListEventsRequest\x1a&.enhanced_prompt.v1.ListEventsResponse\"(\x82\xd3\xe4\x93\x02\"Z\x14:\x01*\"\x0f/v1/events:list\x12\n" +
 	"/v1/events\x12t\n" +
@@ -1375,7 +1515,7 @@ func file_enhanced_prompt_v1_event_service_proto_rawDescGZIP() []byte {
 	return file_enhanced_prompt_v1_event_service_proto_rawDescData
 }
 
-var file_enhanced_prompt_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_enhanced_prompt_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_enhanced_prompt_v1_event_service_proto_goTypes = []any{
 	(*EventBatch)(nil),                // 0: enhanced_prompt.v1.EventBatch
 	(*CoverageBatch)(nil),             // 1: enhanced_prompt.v1.CoverageBatch
@@ -1384,69 +1524,76 @@ var file_enhanced_prompt_v1_event_service_proto_goTypes = []any{
 	(*IngestEventsResponse)(nil),      // 4: enhanced_prompt.v1.IngestEventsResponse
 	(*BatchIngestEventsRequest)(nil),  // 5: enhanced_prompt.v1.BatchIngestEventsRequest
 	(*BatchIngestEventsResponse)(nil), // 6: enhanced_prompt.v1.BatchIngestEventsResponse
-	(*ListEventsRequest)(nil),         // 7: enhanced_prompt.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),        // 8: enhanced_prompt.v1.ListEventsResponse
-	(*GetEventRequest)(nil),           // 9: enhanced_prompt.v1.GetEventRequest
-	(*GetEventResponse)(nil),          // 10: enhanced_prompt.v1.GetEventResponse
-	(*CountEventsRequest)(nil),        // 11: enhanced_prompt.v1.CountEventsRequest
-	(*CountEventsResponse)(nil),       // 12: enhanced_prompt.v1.CountEventsResponse
-	(*ListCamerasRequest)(nil),        // 13: enhanced_prompt.v1.ListCamerasRequest
-	(*ListCamerasResponse)(nil),       // 14: enhanced_prompt.v1.ListCamerasResponse
-	(*CameraStatus)(nil),              // 15: enhanced_prompt.v1.CameraStatus
-	(*SeenKind)(nil),                  // 16: enhanced_prompt.v1.SeenKind
-	(*Event)(nil),                     // 17: enhanced_prompt.v1.Event
-	(*Coverage)(nil),                  // 18: enhanced_prompt.v1.Coverage
-	(*EventFilter)(nil),               // 19: enhanced_prompt.v1.EventFilter
-	(EventOrder)(0),                   // 20: enhanced_prompt.v1.EventOrder
-	(EventGroupBy)(0),                 // 21: enhanced_prompt.v1.EventGroupBy
-	(*EventTotals)(nil),               // 22: enhanced_prompt.v1.EventTotals
-	(*EventGroup)(nil),                // 23: enhanced_prompt.v1.EventGroup
-	(*timestamppb.Timestamp)(nil),     // 24: google.protobuf.Timestamp
-	(CoverageState)(0),                // 25: enhanced_prompt.v1.CoverageState
-	(*TimeRange)(nil),                 // 26: enhanced_prompt.v1.TimeRange
+	(*IngestCloudEventsRequest)(nil),  // 7: enhanced_prompt.v1.IngestCloudEventsRequest
+	(*IngestCloudEventsResponse)(nil), // 8: enhanced_prompt.v1.IngestCloudEventsResponse
+	(*ListEventsRequest)(nil),         // 9: enhanced_prompt.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),        // 10: enhanced_prompt.v1.ListEventsResponse
+	(*GetEventRequest)(nil),           // 11: enhanced_prompt.v1.GetEventRequest
+	(*GetEventResponse)(nil),          // 12: enhanced_prompt.v1.GetEventResponse
+	(*CountEventsRequest)(nil),        // 13: enhanced_prompt.v1.CountEventsRequest
+	(*CountEventsResponse)(nil),       // 14: enhanced_prompt.v1.CountEventsResponse
+	(*ListCamerasRequest)(nil),        // 15: enhanced_prompt.v1.ListCamerasRequest
+	(*ListCamerasResponse)(nil),       // 16: enhanced_prompt.v1.ListCamerasResponse
+	(*CameraStatus)(nil),              // 17: enhanced_prompt.v1.CameraStatus
+	(*SeenKind)(nil),                  // 18: enhanced_prompt.v1.SeenKind
+	(*Event)(nil),                     // 19: enhanced_prompt.v1.Event
+	(*Coverage)(nil),                  // 20: enhanced_prompt.v1.Coverage
+	(*httpbody.HttpBody)(nil),         // 21: google.api.HttpBody
+	(*EventFilter)(nil),               // 22: enhanced_prompt.v1.EventFilter
+	(EventOrder)(0),                   // 23: enhanced_prompt.v1.EventOrder
+	(EventGroupBy)(0),                 // 24: enhanced_prompt.v1.EventGroupBy
+	(*EventTotals)(nil),               // 25: enhanced_prompt.v1.EventTotals
+	(*EventGroup)(nil),                // 26: enhanced_prompt.v1.EventGroup
+	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
+	(CoverageState)(0),                // 28: enhanced_prompt.v1.CoverageState
+	(*TimeRange)(nil),                 // 29: enhanced_prompt.v1.TimeRange
 }
 var file_enhanced_prompt_v1_event_service_proto_depIdxs = []int32{
-	17, // 0: enhanced_prompt.v1.EventBatch.events:type_name -> enhanced_prompt.v1.Event
-	18, // 1: enhanced_prompt.v1.CoverageBatch.coverage:type_name -> enhanced_prompt.v1.Coverage
+	19, // 0: enhanced_prompt.v1.EventBatch.events:type_name -> enhanced_prompt.v1.Event
+	20, // 1: enhanced_prompt.v1.CoverageBatch.coverage:type_name -> enhanced_prompt.v1.Coverage
 	0,  // 2: enhanced_prompt.v1.IngestEventsRequest.events:type_name -> enhanced_prompt.v1.EventBatch
 	1,  // 3: enhanced_prompt.v1.IngestEventsRequest.coverage:type_name -> enhanced_prompt.v1.CoverageBatch
 	3,  // 4: enhanced_prompt.v1.IngestEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
 	0,  // 5: enhanced_prompt.v1.BatchIngestEventsRequest.events:type_name -> enhanced_prompt.v1.EventBatch
 	1,  // 6: enhanced_prompt.v1.BatchIngestEventsRequest.coverage:type_name -> enhanced_prompt.v1.CoverageBatch
 	3,  // 7: enhanced_prompt.v1.BatchIngestEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
-	19, // 8: enhanced_prompt.v1.ListEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
-	20, // 9: enhanced_prompt.v1.ListEventsRequest.order:type_name -> enhanced_prompt.v1.EventOrder
-	17, // 10: enhanced_prompt.v1.ListEventsResponse.events:type_name -> enhanced_prompt.v1.Event
-	17, // 11: enhanced_prompt.v1.GetEventResponse.event:type_name -> enhanced_prompt.v1.Event
-	19, // 12: enhanced_prompt.v1.CountEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
-	21, // 13: enhanced_prompt.v1.CountEventsRequest.group_by:type_name -> enhanced_prompt.v1.EventGroupBy
-	22, // 14: enhanced_prompt.v1.CountEventsResponse.total:type_name -> enhanced_prompt.v1.EventTotals
-	23, // 15: enhanced_prompt.v1.CountEventsResponse.groups:type_name -> enhanced_prompt.v1.EventGroup
-	24, // 16: enhanced_prompt.v1.ListCamerasRequest.as_of:type_name -> google.protobuf.Timestamp
-	15, // 17: enhanced_prompt.v1.ListCamerasResponse.cameras:type_name -> enhanced_prompt.v1.CameraStatus
-	25, // 18: enhanced_prompt.v1.CameraStatus.state:type_name -> enhanced_prompt.v1.CoverageState
-	26, // 19: enhanced_prompt.v1.CameraStatus.state_time_range:type_name -> enhanced_prompt.v1.TimeRange
-	26, // 20: enhanced_prompt.v1.CameraStatus.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
-	16, // 21: enhanced_prompt.v1.CameraStatus.kinds:type_name -> enhanced_prompt.v1.SeenKind
-	24, // 22: enhanced_prompt.v1.SeenKind.first_start_time:type_name -> google.protobuf.Timestamp
-	24, // 23: enhanced_prompt.v1.SeenKind.last_start_time:type_name -> google.protobuf.Timestamp
-	2,  // 24: enhanced_prompt.v1.EventService.IngestEvents:input_type -> enhanced_prompt.v1.IngestEventsRequest
-	5,  // 25: enhanced_prompt.v1.EventService.BatchIngestEvents:input_type -> enhanced_prompt.v1.BatchIngestEventsRequest
-	7,  // 26: enhanced_prompt.v1.EventService.ListEvents:input_type -> enhanced_prompt.v1.ListEventsRequest
-	9,  // 27: enhanced_prompt.v1.EventService.GetEvent:input_type -> enhanced_prompt.v1.GetEventRequest
-	11, // 28: enhanced_prompt.v1.EventService.CountEvents:input_type -> enhanced_prompt.v1.CountEventsRequest
-	13, // 29: enhanced_prompt.v1.EventService.ListCameras:input_type -> enhanced_prompt.v1.ListCamerasRequest
-	4,  // 30: enhanced_prompt.v1.EventService.IngestEvents:output_type -> enhanced_prompt.v1.IngestEventsResponse
-	6,  // 31: enhanced_prompt.v1.EventService.BatchIngestEvents:output_type -> enhanced_prompt.v1.BatchIngestEventsResponse
-	8,  // 32: enhanced_prompt.v1.EventService.ListEvents:output_type -> enhanced_prompt.v1.ListEventsResponse
-	10, // 33: enhanced_prompt.v1.EventService.GetEvent:output_type -> enhanced_prompt.v1.GetEventResponse
-	12, // 34: enhanced_prompt.v1.EventService.CountEvents:output_type -> enhanced_prompt.v1.CountEventsResponse
-	14, // 35: enhanced_prompt.v1.EventService.ListCameras:output_type -> enhanced_prompt.v1.ListCamerasResponse
-	30, // [30:36] is the sub-list for method output_type
-	24, // [24:30] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	21, // 8: enhanced_prompt.v1.IngestCloudEventsRequest.body:type_name -> google.api.HttpBody
+	3,  // 9: enhanced_prompt.v1.IngestCloudEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
+	22, // 10: enhanced_prompt.v1.ListEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
+	23, // 11: enhanced_prompt.v1.ListEventsRequest.order:type_name -> enhanced_prompt.v1.EventOrder
+	19, // 12: enhanced_prompt.v1.ListEventsResponse.events:type_name -> enhanced_prompt.v1.Event
+	19, // 13: enhanced_prompt.v1.GetEventResponse.event:type_name -> enhanced_prompt.v1.Event
+	22, // 14: enhanced_prompt.v1.CountEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
+	24, // 15: enhanced_prompt.v1.CountEventsRequest.group_by:type_name -> enhanced_prompt.v1.EventGroupBy
+	25, // 16: enhanced_prompt.v1.CountEventsResponse.total:type_name -> enhanced_prompt.v1.EventTotals
+	26, // 17: enhanced_prompt.v1.CountEventsResponse.groups:type_name -> enhanced_prompt.v1.EventGroup
+	27, // 18: enhanced_prompt.v1.ListCamerasRequest.as_of:type_name -> google.protobuf.Timestamp
+	17, // 19: enhanced_prompt.v1.ListCamerasResponse.cameras:type_name -> enhanced_prompt.v1.CameraStatus
+	28, // 20: enhanced_prompt.v1.CameraStatus.state:type_name -> enhanced_prompt.v1.CoverageState
+	29, // 21: enhanced_prompt.v1.CameraStatus.state_time_range:type_name -> enhanced_prompt.v1.TimeRange
+	29, // 22: enhanced_prompt.v1.CameraStatus.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
+	18, // 23: enhanced_prompt.v1.CameraStatus.kinds:type_name -> enhanced_prompt.v1.SeenKind
+	27, // 24: enhanced_prompt.v1.SeenKind.first_start_time:type_name -> google.protobuf.Timestamp
+	27, // 25: enhanced_prompt.v1.SeenKind.last_start_time:type_name -> google.protobuf.Timestamp
+	2,  // 26: enhanced_prompt.v1.EventService.IngestEvents:input_type -> enhanced_prompt.v1.IngestEventsRequest
+	5,  // 27: enhanced_prompt.v1.EventService.BatchIngestEvents:input_type -> enhanced_prompt.v1.BatchIngestEventsRequest
+	7,  // 28: enhanced_prompt.v1.EventService.IngestCloudEvents:input_type -> enhanced_prompt.v1.IngestCloudEventsRequest
+	9,  // 29: enhanced_prompt.v1.EventService.ListEvents:input_type -> enhanced_prompt.v1.ListEventsRequest
+	11, // 30: enhanced_prompt.v1.EventService.GetEvent:input_type -> enhanced_prompt.v1.GetEventRequest
+	13, // 31: enhanced_prompt.v1.EventService.CountEvents:input_type -> enhanced_prompt.v1.CountEventsRequest
+	15, // 32: enhanced_prompt.v1.EventService.ListCameras:input_type -> enhanced_prompt.v1.ListCamerasRequest
+	4,  // 33: enhanced_prompt.v1.EventService.IngestEvents:output_type -> enhanced_prompt.v1.IngestEventsResponse
+	6,  // 34: enhanced_prompt.v1.EventService.BatchIngestEvents:output_type -> enhanced_prompt.v1.BatchIngestEventsResponse
+	8,  // 35: enhanced_prompt.v1.EventService.IngestCloudEvents:output_type -> enhanced_prompt.v1.IngestCloudEventsResponse
+	10, // 36: enhanced_prompt.v1.EventService.ListEvents:output_type -> enhanced_prompt.v1.ListEventsResponse
+	12, // 37: enhanced_prompt.v1.EventService.GetEvent:output_type -> enhanced_prompt.v1.GetEventResponse
+	14, // 38: enhanced_prompt.v1.EventService.CountEvents:output_type -> enhanced_prompt.v1.CountEventsResponse
+	16, // 39: enhanced_prompt.v1.EventService.ListCameras:output_type -> enhanced_prompt.v1.ListCamerasResponse
+	33, // [33:40] is the sub-list for method output_type
+	26, // [26:33] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_enhanced_prompt_v1_event_service_proto_init() }
@@ -1471,7 +1618,7 @@ func file_enhanced_prompt_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_enhanced_prompt_v1_event_service_proto_rawDesc), len(file_enhanced_prompt_v1_event_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

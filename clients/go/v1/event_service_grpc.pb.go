@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	EventService_IngestEvents_FullMethodName      = "/enhanced_prompt.v1.EventService/IngestEvents"
 	EventService_BatchIngestEvents_FullMethodName = "/enhanced_prompt.v1.EventService/BatchIngestEvents"
+	EventService_IngestCloudEvents_FullMethodName = "/enhanced_prompt.v1.EventService/IngestCloudEvents"
 	EventService_ListEvents_FullMethodName        = "/enhanced_prompt.v1.EventService/ListEvents"
 	EventService_GetEvent_FullMethodName          = "/enhanced_prompt.v1.EventService/GetEvent"
 	EventService_CountEvents_FullMethodName       = "/enhanced_prompt.v1.EventService/CountEvents"
@@ -43,6 +44,13 @@ type EventServiceClient interface {
 	// BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
 	// stream.
 	BatchIngestEvents(ctx context.Context, in *BatchIngestEventsRequest, opts ...grpc.CallOption) (*BatchIngestEventsResponse, error)
+	// IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+	// structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+	// binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+	// data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+	// no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+	// that looks at nothing but the status sees it.
+	IngestCloudEvents(ctx context.Context, in *IngestCloudEventsRequest, opts ...grpc.CallOption) (*IngestCloudEventsResponse, error)
 	// ListEvents lists the events that match, a page at a time.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND).
@@ -79,6 +87,16 @@ func (c *eventServiceClient) BatchIngestEvents(ctx context.Context, in *BatchIng
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BatchIngestEventsResponse)
 	err := c.cc.Invoke(ctx, EventService_BatchIngestEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventServiceClient) IngestCloudEvents(ctx context.Context, in *IngestCloudEventsRequest, opts ...grpc.CallOption) (*IngestCloudEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IngestCloudEventsResponse)
+	err := c.cc.Invoke(ctx, EventService_IngestCloudEvents_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +159,13 @@ type EventServiceServer interface {
 	// BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
 	// stream.
 	BatchIngestEvents(context.Context, *BatchIngestEventsRequest) (*BatchIngestEventsResponse, error)
+	// IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+	// structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+	// binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+	// data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+	// no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+	// that looks at nothing but the status sees it.
+	IngestCloudEvents(context.Context, *IngestCloudEventsRequest) (*IngestCloudEventsResponse, error)
 	// ListEvents lists the events that match, a page at a time.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND).
@@ -165,6 +190,9 @@ func (UnimplementedEventServiceServer) IngestEvents(grpc.ClientStreamingServer[I
 }
 func (UnimplementedEventServiceServer) BatchIngestEvents(context.Context, *BatchIngestEventsRequest) (*BatchIngestEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BatchIngestEvents not implemented")
+}
+func (UnimplementedEventServiceServer) IngestCloudEvents(context.Context, *IngestCloudEventsRequest) (*IngestCloudEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method IngestCloudEvents not implemented")
 }
 func (UnimplementedEventServiceServer) ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEvents not implemented")
@@ -220,6 +248,24 @@ func _EventService_BatchIngestEvents_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(EventServiceServer).BatchIngestEvents(ctx, req.(*BatchIngestEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventService_IngestCloudEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IngestCloudEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).IngestCloudEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_IngestCloudEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).IngestCloudEvents(ctx, req.(*IngestCloudEventsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -306,6 +352,10 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BatchIngestEvents",
 			Handler:    _EventService_BatchIngestEvents_Handler,
+		},
+		{
+			MethodName: "IngestCloudEvents",
+			Handler:    _EventService_IngestCloudEvents_Handler,
 		},
 		{
 			MethodName: "ListEvents",

@@ -17,18 +17,9 @@ import {
 
 import { CallFailed, Client, StreamCut, ask, subscribeInsights } from "./index.js";
 import { PromptResponseSchema } from "./gen/enhanced_prompt/v1/answers_pb.js";
-import { CompatService } from "./gen/enhanced_prompt/v1/compat_service_pb.js";
-import { EventService } from "./gen/enhanced_prompt/v1/event_service_pb.js";
-import { HistoryService } from "./gen/enhanced_prompt/v1/history_service_pb.js";
-import {
-  InsightService,
-  SubscribeInsightsRequestSchema,
-} from "./gen/enhanced_prompt/v1/insight_service_pb.js";
+import { SubscribeInsightsRequestSchema } from "./gen/enhanced_prompt/v1/insight_service_pb.js";
 import { InsightRevisionSchema } from "./gen/enhanced_prompt/v1/insights_pb.js";
-import { MetricsService } from "./gen/enhanced_prompt/v1/metrics_service_pb.js";
-import { AskRequestSchema, PromptService } from "./gen/enhanced_prompt/v1/prompt_service_pb.js";
-import { SiteService } from "./gen/enhanced_prompt/v1/site_service_pb.js";
-import { TemplateService } from "./gen/enhanced_prompt/v1/template_service_pb.js";
+import { AskRequestSchema } from "./gen/enhanced_prompt/v1/prompt_service_pb.js";
 import { TurnFrameSchema } from "./gen/enhanced_prompt/v1/turns_pb.js";
 import { StatusSchema } from "./gen/google/rpc/status_pb.js";
 
@@ -48,18 +39,6 @@ interface Command {
 }
 
 const CALL_MS = 60_000;
-const SERVICES = new Map<string, DescService>(
-  [
-    CompatService,
-    EventService,
-    HistoryService,
-    InsightService,
-    MetricsService,
-    PromptService,
-    SiteService,
-    TemplateService,
-  ].map((service) => [service.typeName, service]),
-);
 
 for await (const line of createInterface({ input: process.stdin })) {
   await run(JSON.parse(line) as Command);
@@ -126,7 +105,12 @@ async function follow(client: Client, wanted: Command) {
 /** One call of any kind through the generated types. */
 async function call(client: Client, wanted: Command) {
   const [service = "", name = ""] = wanted.method.split("/");
-  const method = SERVICES.get(service)?.methods.find((one) => one.name === name);
+  const kind = service.slice(service.lastIndexOf(".") + 1); // EventService is in event_service_pb
+  const file = kind.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+  const generated = (await import(`./gen/enhanced_prompt/v1/${file}_pb.js`)) as {
+    [name: string]: DescService;
+  };
+  const method = generated[kind]?.methods.find((one) => one.name === name);
   if (!method) throw new Error(`no such method: ${wanted.method}`);
   const requests = wanted.requests.map((one) => decode(method.input, one));
   let seen = 0;

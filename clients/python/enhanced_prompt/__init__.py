@@ -56,6 +56,7 @@ from .errors import (
     StreamCut,
 )
 from .v1.answers_pb2 import Evidence, PromptResponse
+from .v1.consent_service_pb2 import Consent, ConsentState
 from .v1.event_service_pb2 import CameraStatus, CountEventsResponse
 from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
@@ -87,6 +88,8 @@ __all__ = [
     "ClosingFrame",
     "Completed",
     "ConnectionFailed",
+    "Consent",
+    "ConsentState",
     "Conversation",
     "ConversationSummary",
     "CountEventsResponse",

@@ -22,6 +22,7 @@ from . import _methods as methods
 from ._aio import AsyncTransport
 from ._async_chat import AsyncChat
 from ._async_turn import AsyncTurnStream
+from ._consent import AsyncConsentCalls
 from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
@@ -74,7 +75,7 @@ from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteReques
 from .v1.turns_pb2 import Turn
 
 
-class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls, AsyncInsightCalls):
+class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls, AsyncInsightCalls, AsyncConsentCalls):
     """Talks to one service, over one connection, from one event loop.
 
         async with AsyncClient() as client:

@@ -14,6 +14,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
 from . import _methods as methods
+from ._consent import ConsentCalls
 from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
@@ -69,7 +70,7 @@ from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteReques
 from .v1.turns_pb2 import Turn
 
 
-class Client(TemplateCalls, PromptCalls, InsightCalls):
+class Client(TemplateCalls, PromptCalls, InsightCalls, ConsentCalls):
     """Talks to one service, over one connection, from any number of threads.
 
         with Client() as client:

@@ -17,7 +17,7 @@ from ..turns import Turns
 from ..workers.place import Place
 from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, providers, warmer
 from .base import opened
-from .callers import identities, limits, trail
+from .callers import consents, identities, limits, trail
 from .keeping import keeping
 from .metering import endpoint, recorder
 from .noticing import detecting, expiring, insight_service, watching
@@ -77,6 +77,7 @@ async def create_app(
             lambda: providers(chain, run),
             base.real_clock.now,
         )
+        asked = consents(base)
         served = Served(
             run,
             warm,
@@ -85,6 +86,7 @@ async def create_app(
             toolbox,
             templates,
             await insight_service(base, rules),
+            asked,
         )
         around = Around(
             counted,
@@ -106,7 +108,7 @@ async def create_app(
         await warm.prewarm(Caller(), wait=True)
         await server.ready()
         await stack.enter_async_context(detecting(base))
-        await stack.enter_async_context(watching(base))
+        await stack.enter_async_context(watching(base, asked))
         yield App(
             settings,
             server.address,

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
+from ..rpc.consent import ConsentInterceptor
 from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
+from ..rpc.services.consent import ConsentService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
 from ..rpc.services.insights import InsightService
@@ -30,6 +33,7 @@ from ..rpc.services.templates import TemplateService
 from ..rpc.services.usage import UsageReports
 from ..rpc.templates import Templates
 from ..rpc.toolbox import Toolbox
+from ..sources.cloud_events import read_cloud_events
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
@@ -52,6 +56,7 @@ class Served:
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
+    consents: Consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,10 @@ def rpc_server(
         replica=base.replica,
         call_ended=None if around.recorder is None else around.recorder.call_ended,
         resolve=default_caller if around.identities is None else around.identities.resolve,
-        interceptors=() if limits is None else (limits,),
+        interceptors=(
+            *(() if limits is None else (limits,)),
+            *((ConsentInterceptor(served.consents),) if served.consents.required else ()),
+        ),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
     )
     served.health.serves(server, prompts)
@@ -113,6 +121,7 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
     )
     return {
         "MetricsService": MetricsService(served.health, usage),
+        "ConsentService": ConsentService(served.consents),
         "HistoryService": HistoryService(
             stores.conversations,
             now=now,
@@ -120,7 +129,12 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             may_audit=auditors(settings),
             heartbeat_s=settings.heartbeat_s,
         ),
-        "EventService": EventService(stores.events, stores.catalogue, site_now=base.site_clock.now),
+        "EventService": EventService(
+            stores.events,
+            stores.catalogue,
+            site_now=base.site_clock.now,
+            read_cloud_events=read_cloud_events,
+        ),
         "SiteService": SiteService(stores.catalogue),
         "InsightService": served.insights,
         "TemplateService": TemplateService(served.templates),

@@ -12,6 +12,7 @@ from .asking import ask
 from .audit import audit
 from .browsing import cameras, events
 from .chatting import chat
+from .consent import consent
 from .health import health
 from .history import history
 from .importing import import_
@@ -21,6 +22,7 @@ from .models import models
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
+from .sourcing import source
 from .templates import templates
 
 app = typer.Typer(
@@ -54,6 +56,7 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(consent, name="consent")
 app.add_typer(models, name="models")
 app.add_typer(templates, name="templates")
 app.command()(classify)
@@ -61,6 +64,7 @@ app.command()(optimize)
 app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
+app.add_typer(source, name="source")
 app.add_typer(keys, name="keys")
 app.command()(simulate)
 app.command()(serve)

@@ -39,7 +39,8 @@ class Call:
     network; `first_token_at` is set by writers that know what a token is. `request_id` and
     `caller` are set by the interceptors; with identity configured `identity` is what proved the
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
-    `charge` counts one more question where there are limits, `record` writes an action and what it
+    `charge` counts one more question where there are limits, `consented` asks, where consent is
+    needed, whether something of the caller may be stored, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
     although it could go on. `noted` goes into the log line at the end of the call.
     """
@@ -52,6 +53,7 @@ class Call:
         "_writing",
         "caller",
         "charge",
+        "consented",
         "ending",
         "first_frame_at",
         "first_token_at",
@@ -97,6 +99,7 @@ class Call:
         self.record: Callable[[str, str], Awaitable[None]] | None = None
         self.renew: Callable[[str], Awaitable[None]] | None = None
         self.charge: Callable[[], Awaitable[None]] | None = None
+        self.consented: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}

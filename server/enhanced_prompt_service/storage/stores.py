@@ -14,6 +14,7 @@ from ..domain.analytics import Bucket, PromptAnalytics
 from ..domain.answers import ModelUsage, PromptResponse, Usage
 from ..domain.audit import AuditLog
 from ..domain.catalogue import Catalogue, Site
+from ..domain.consent import ConsentStore
 from ..domain.conversations import (
     Conversation,
     ConversationSummary,
@@ -77,6 +78,7 @@ from . import (
 )
 from .api_keys import SqlKeyStore
 from .audit import SqlAuditLog
+from .consents import SqlConsentStore
 from .database import Database
 from .detection import SqlDetectionStore
 from .fences import SqlFenceStore
@@ -594,6 +596,7 @@ class Stores:
     keys: KeyStore
     audit: AuditLog
     standing: StandingStore
+    consents: ConsentStore
 
 
 async def open_stores(
@@ -621,6 +624,7 @@ async def open_stores(
         SqlKeyStore(database),
         SqlAuditLog(database),
         SqlStandingStore(database),
+        SqlConsentStore(database),
     )
 
 

@@ -46,6 +46,11 @@ class EventServiceStub:
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsResponse.FromString,
                 _registered_method=True)
+        self.IngestCloudEvents = channel.unary_unary(
+                '/enhanced_prompt.v1.EventService/IngestCloudEvents',
+                request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsResponse.FromString,
+                _registered_method=True)
         self.ListEvents = channel.unary_unary(
                 '/enhanced_prompt.v1.EventService/ListEvents',
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
@@ -92,6 +97,18 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IngestCloudEvents(self, request, context):
+        """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+        structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+        binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+        data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+        no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+        that looks at nothing but the status sees it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEvents(self, request, context):
         """ListEvents lists the events that match, a page at a time.
         """
@@ -133,6 +150,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.BatchIngestEvents,
                     request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsResponse.SerializeToString,
+            ),
+            'IngestCloudEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.IngestCloudEvents,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsResponse.SerializeToString,
             ),
             'ListEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEvents,
@@ -211,6 +233,33 @@ class EventService:
             '/enhanced_prompt.v1.EventService/BatchIngestEvents',
             enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsRequest.SerializeToString,
             enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IngestCloudEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.EventService/IngestCloudEvents',
+            enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

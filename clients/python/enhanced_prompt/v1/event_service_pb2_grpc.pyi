@@ -46,6 +46,14 @@ class EventServiceStub:
     """BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
     stream.
     """
+    IngestCloudEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.IngestCloudEventsRequest, _event_service_pb2.IngestCloudEventsResponse]
+    """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+    structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+    binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+    data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+    no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+    that looks at nothing but the status sees it.
+    """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]
     """ListEvents lists the events that match, a page at a time."""
     GetEvent: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]
@@ -74,6 +82,14 @@ class EventServiceAsyncStub(EventServiceStub):
     BatchIngestEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.BatchIngestEventsRequest, _event_service_pb2.BatchIngestEventsResponse]  # type: ignore[assignment]
     """BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
     stream.
+    """
+    IngestCloudEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.IngestCloudEventsRequest, _event_service_pb2.IngestCloudEventsResponse]  # type: ignore[assignment]
+    """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+    structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+    binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+    data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+    no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+    that looks at nothing but the status sees it.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """ListEvents lists the events that match, a page at a time."""
@@ -112,6 +128,20 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_event_service_pb2.BatchIngestEventsResponse, _abc.Awaitable[_event_service_pb2.BatchIngestEventsResponse]]:
         """BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
         stream.
+        """
+
+    @_abc_1.abstractmethod
+    def IngestCloudEvents(
+        self,
+        request: _event_service_pb2.IngestCloudEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.IngestCloudEventsResponse, _abc.Awaitable[_event_service_pb2.IngestCloudEventsResponse]]:
+        """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+        structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+        binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+        data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+        no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+        that looks at nothing but the status sees it.
         """
 
     @_abc_1.abstractmethod

@@ -9,11 +9,13 @@ from enhanced_prompt.v1 import event_service_pb2 as pb
 
 from ...domain.errors import InvalidArgument
 from ...domain.events import GroupBy, Selection
+from ...domain.posted import PostedReader
 from ...domain.stores import CatalogueStore, EventStore
 from ..call import Call
 from ..convert.events import KEYS, ORDERS, event_message, group_message, selection, totals_message
 from ..convert.times import instant
 from ._cameras import camera_page
+from ._cloud_events import take_posted
 from ._ingest import Tally, take_in
 from ._pages import fitting
 
@@ -21,7 +23,8 @@ DEFAULT_GROUPS = 1000
 
 
 class EventService:
-    """All of it. `site_now` is the site clock's present."""
+    """All of it. `site_now` is the site clock's present; `read_cloud_events` makes events of what
+    was posted."""
 
     def __init__(
         self,
@@ -29,10 +32,12 @@ class EventService:
         catalogue: CatalogueStore,
         *,
         site_now: Callable[[], datetime],
+        read_cloud_events: PostedReader,
     ) -> None:
         self._events = events
         self._catalogue = catalogue
         self._site_now = site_now
+        self._read_cloud_events = read_cloud_events
 
     async def IngestEvents(  # noqa: N802
         self, requests: AsyncIterator[pb.IngestEventsRequest], call: Call
@@ -63,6 +68,18 @@ class EventService:
         tally = Tally()
         await take_in(self._events, call.caller, request, tally)
         return pb.BatchIngestEventsResponse(
+            created=tally.created,
+            updated=tally.updated,
+            duplicates=tally.duplicates,
+            rejected=tally.rejected,
+        )
+
+    async def IngestCloudEvents(  # noqa: N802
+        self, request: pb.IngestCloudEventsRequest, call: Call
+    ) -> pb.IngestCloudEventsResponse:
+        """Store what was posted."""
+        tally = await take_posted(self._events, call, request, self._read_cloud_events)
+        return pb.IngestCloudEventsResponse(
             created=tally.created,
             updated=tally.updated,
             duplicates=tally.duplicates,

@@ -84,6 +84,8 @@ class InsightService(StandingCalls):
         self, request: pb.SubscribeInsightsRequest, call: Call
     ) -> None:
         """Stream the log from a place on, until the caller goes or has to go on elsewhere."""
+        if call.consented is not None and request.WhichOneof("start") == "subscription_id":
+            await call.consented()  # a cursor is kept
         async with self._subscription(request, call.caller) as subscription:
             await write_subscription(
                 call,

@@ -4,16 +4,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.Message;
-import enhanced_prompt.v1.CompatServiceGrpc;
-import enhanced_prompt.v1.EventServiceGrpc;
-import enhanced_prompt.v1.HistoryServiceGrpc;
-import enhanced_prompt.v1.InsightServiceGrpc;
 import enhanced_prompt.v1.InsightServiceOuterClass.SubscribeInsightsRequest;
-import enhanced_prompt.v1.MetricsServiceGrpc;
-import enhanced_prompt.v1.PromptServiceGrpc;
 import enhanced_prompt.v1.PromptServiceOuterClass.AskRequest;
-import enhanced_prompt.v1.SiteServiceGrpc;
-import enhanced_prompt.v1.TemplateServiceGrpc;
 import enhanced_prompt.v1.Turns.TurnFrame;
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
@@ -42,16 +34,6 @@ import java.util.concurrent.TimeUnit;
  */
 public final class Drive {
   private static final long CALL_S = 60;
-  private static final List<ServiceDescriptor> SERVICES =
-      List.of(
-          CompatServiceGrpc.getServiceDescriptor(),
-          EventServiceGrpc.getServiceDescriptor(),
-          HistoryServiceGrpc.getServiceDescriptor(),
-          InsightServiceGrpc.getServiceDescriptor(),
-          MetricsServiceGrpc.getServiceDescriptor(),
-          PromptServiceGrpc.getServiceDescriptor(),
-          SiteServiceGrpc.getServiceDescriptor(),
-          TemplateServiceGrpc.getServiceDescriptor());
 
   private Drive() {}
 
@@ -133,8 +115,7 @@ public final class Drive {
     String name = wanted.get("method").getAsString();
     MethodDescriptor<Message, Message> method =
         (MethodDescriptor<Message, Message>)
-            SERVICES.stream()
-                .flatMap(service -> service.getMethods().stream())
+            service(name.substring(0, name.indexOf('/'))).getMethods().stream()
                 .filter(one -> one.getFullMethodName().equals(name))
                 .findFirst()
                 .orElseThrow();
@@ -179,6 +160,11 @@ public final class Drive {
     } finally {
       call.cancel("read enough", null);
     }
+  }
+
+  private static ServiceDescriptor service(String name) throws ReflectiveOperationException {
+    Class<?> generated = Class.forName(name + "Grpc");
+    return (ServiceDescriptor) generated.getMethod("getServiceDescriptor").invoke(null);
   }
 
   private static Options options(JsonObject wanted) {
