@@ -53,12 +53,13 @@ def _go() -> None:
 
 def _node() -> None:
     folder = CLIENTS / "node"
-    lock, stamp = (folder / "package-lock.json").read_bytes(), folder / "node_modules" / ".fetched"
-    if _same(stamp, lock):
+    lock, stamp = (folder / "package-lock.json").read_bytes(), TOOLS / ".clients-node"
+    if (folder / "node_modules").exists() and _same(stamp, lock):
         return
     say("Installing the packages of clients/node")
     quiet = ["--no-audit", "--no-fund", "--loglevel", "error"]
     if _quietly([str(find("npm")), "ci", "--ignore-scripts", *quiet], folder):
+        TOOLS.mkdir(parents=True, exist_ok=True)
         stamp.write_text(_digest(lock))
 
 
@@ -75,6 +76,7 @@ def _java() -> None:
 
 def _compilers(pom: str) -> None:
     """protoc and its plugin for Java, which the build has fetched, where buf finds them."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
     for group, name, property_ in (
         ("com.google.protobuf", "protoc", "protobuf"),
         ("io.grpc", "protoc-gen-grpc-java", "grpc"),
