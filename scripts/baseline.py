@@ -66,6 +66,8 @@ FINISHED = (
     "InsightService.PublishInsight",
     "InsightService.SubscribeInsights",
     "InsightService.UpdateStandingQuestion",
+    "MetricsService.GetMetrics",
+    "MetricsService.SubscribeMetrics",
     "MetricsService.GetSystemHealth",
     "MetricsService.GetUsage",
     "PromptService.Answer",

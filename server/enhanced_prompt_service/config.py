@@ -64,6 +64,7 @@ def _off(port: object) -> object:
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _WRONG = "unreadable files"
 """In the place of a setting's name: why a file gives no value."""
 
@@ -242,6 +243,12 @@ class Settings(BaseSettings):
         description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
         "`off` none.",
     )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Address of a collector that takes traces by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318`. Empty: what OpenTelemetry's own variables say, else none.",
+    )
     models: Links = Field(
         "grounded",
         description="What answers, tried in order: `grounded` or "
@@ -408,6 +415,15 @@ class Settings(BaseSettings):
         description="Memory of a process at which new questions and streams are refused. Empty: "
         "its share of three quarters of what the machine, or its control group, has. 0: never.",
     )
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are sent: by our setting, or by OpenTelemetry's standard variables."""
+        if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+            return False
+        if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+            return False
+        return bool(self.otlp_endpoint) or any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
 
     @property
     def limited(self) -> bool:

@@ -14,6 +14,7 @@ import structlog
 from ..config import Settings
 from ..domain.consent import Consents
 from ..domain.levels import stream_events
+from ..domain.tracing import Tracing
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
@@ -68,6 +69,7 @@ class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
     metering: Metering | None = None
+    tracing: Tracing | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -107,6 +109,7 @@ def rpc_server(
         monotonic=time.monotonic,
         replica=base.replica,
         counts=around.metering,
+        tracing=around.tracing,
         resolve=default_caller if around.identities is None else around.identities.resolve,
         interceptors=(
             *(() if limits is None else (limits,)),

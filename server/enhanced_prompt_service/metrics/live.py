@@ -45,8 +45,8 @@ from .row_notes import RowNote, Seen
 TICK_S = 1.0
 STALE_S = 5.0
 """A replica that said nothing for so long is not counted any more."""
-ROWS_S = 300.0
-"""How long the rows of a replica that is gone are still shown."""
+ROWS_S = 3600.0
+"""How long rows are still shown elsewhere after their replica's last one."""
 SOON_S = 0.05
 """Rows that somebody watches elsewhere are told together for so long."""
 HEALTH_S = 10.0
@@ -175,6 +175,8 @@ class LiveMetrics:
         self._memory_before = readings.memory()
         self._watched_elsewhere: frozenset[str] = frozenset()
         self._new_rows = asyncio.Event()
+        self._urgent: set[str] = set()
+        self._was_away = False
         self._subscriptions: set[Subscription] = set()
         self._watching: asyncio.Task[None] | None = None
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -207,9 +209,10 @@ class LiveMetrics:
         subscription.seen = {
             name: Seen(one.made_requests, one.made_errors) for name, one in rows.items()
         }
-        subscription.tell(self._snapshot(looker, selection, gathered, rows, health))
+        snapshot = self._snapshot(looker, selection, gathered, rows, health)
+        subscription.tell(snapshot)
         self._subscriptions.add(subscription)
-        self._start(looker.tenant)
+        self._start(looker.tenant, _calls(gathered.models()), _key(snapshot.health))
         try:
             yield subscription
         finally:
@@ -266,16 +269,28 @@ class LiveMetrics:
         before_hits, before_reads = self._memory_before
         self._memory_before = hits, reads
         self._counts.tick(hits - before_hits, reads - before_reads)
-        if self._away or not self._bus.shared:
+        if not self._bus.shared:
             return
-        await asyncio.gather(
-            self._bus.pin(_BOARD, self._name, notes.dump(self._note()), STALE_S),
-            self._ledger.add(),
-            *(self._pin_rows(one) for one in self._counts.rows.changed(_TENANTS)),
-        )
-        watched = await self._bus.notes(_WATCHED)
+        if self._away:
+            self._was_away = True
+            return
+        rows = self._counts.rows
+        if self._was_away:  # what was pinned may be lost
+            self._was_away = False
+            rows.mark(rows)
+        tenants = rows.changed(_TENANTS)
+        try:
+            await asyncio.gather(
+                self._bus.pin(_BOARD, self._name, notes.dump(self._note()), STALE_S),
+                self._ledger.add(),
+                *(self._pin_rows(one) for one in tenants),
+            )
+            watched = await self._bus.notes(_WATCHED)
+        except Unavailable:
+            rows.mark(tenants)
+            raise
         self._watched_elsewhere = frozenset(
-            one.decode() for name, one in watched.items() if not name.startswith(self._name)
+            one.decode() for name, one in watched.items() if not name.startswith(f"{self._name} ")
         )
 
     @property
@@ -293,7 +308,8 @@ class LiveMetrics:
             await self._new_rows.wait()
             await self._sleep(SOON_S)
             self._new_rows.clear()
-            for tenant in self._watched_elsewhere:
+            urgent, self._urgent = self._urgent, set()
+            for tenant in urgent:
                 if not self._away:
                     await _carefully(lambda tenant=tenant: self._pin_and_signal(tenant))
 
@@ -314,6 +330,7 @@ class LiveMetrics:
         if row is None:
             return
         if row.tenant in self._watched_elsewhere:
+            self._urgent.add(row.tenant)
             self._new_rows.set()
         for one in self._subscriptions:
             if one.looker.tenant == row.tenant:
@@ -361,9 +378,9 @@ class LiveMetrics:
 
     # ---- subscriptions ----------------------------------------------------------------------
 
-    def _start(self, tenant: str) -> None:
+    def _start(self, tenant: str, calls: dict[str, int], key: object) -> None:
         if self._watching is None:
-            self._watching = asyncio.create_task(self._watch(), name="metrics watcher")
+            self._watching = asyncio.create_task(self._watch(calls, key), name="metrics watcher")
         if self._bus.shared and tenant not in self._following:
             self._following[tenant] = asyncio.create_task(
                 self._follow(tenant), name="metrics follower"
@@ -378,40 +395,34 @@ class LiveMetrics:
             self._watching = None
         await _end(*unwanted)
 
-    async def _watch(self) -> None:
-        """What changes by the second, for all subscribers."""
-        health_key: object = None
+    async def _watch(self, calls: dict[str, int], key: object) -> None:
+        """What changes by the second, for all subscribers: since these calls of models, and this
+        state of health."""
         health_in_s = HEALTH_S
-        calls: dict[str, int] | None = None
         while True:
-            if calls is not None:
-                await self._sleep(TICK_S)
+            await self._sleep(TICK_S)
             try:
                 gathered = await self._gather()
                 models = gathered.models()
                 health = notes.health_of(self._health.look(), gathered.notes)
             except Exception:
                 _log.exception("metrics were not put together")
-                await self._sleep(TICK_S)
                 continue
-            before, calls = calls, {one.model: one.request_count for one in models}
-            key_before, health_key = health_key, _key(health)
-            if before is None:
-                continue  # the snapshot said it
+            called = tuple(one for one in models if calls.get(one.model) != one.request_count)
+            calls = _calls(models)
             health_in_s -= TICK_S
-            told_health = key_before != health_key or health_in_s <= 0
-            if told_health:
-                health_in_s = HEALTH_S
+            told = None
+            if key != (key := _key(health)) or health_in_s <= 0:
+                health_in_s, told = HEALTH_S, health
             metrics = gathered.metrics()
-            called = tuple(one for one in models if before.get(one.model) != one.request_count)
             for one in list(self._subscriptions):
                 wanted = one.selection
                 if wanted.wants(Kind.UPDATE):
                     one.tell(metrics)
                 if wanted.wants(Kind.MODELS) and (mine := _selected(called, wanted)):
                     one.tell(mine)
-                if told_health and wanted.wants(Kind.HEALTH):
-                    one.tell(health)
+                if told is not None and wanted.wants(Kind.HEALTH):
+                    one.tell(told)
 
     async def _follow(self, tenant: str) -> None:
         """New rows of a tenant on other replicas, for its subscribers."""
@@ -445,6 +456,10 @@ def _shown(row: RequestRow | ErrorRow, looker: Looker, selection: Selection) -> 
 
 def _selected(models: tuple[ModelMetrics, ...], selection: Selection) -> tuple[ModelMetrics, ...]:
     return tuple(one for one in models if selection.names(one.model))
+
+
+def _calls(models: tuple[ModelMetrics, ...]) -> dict[str, int]:
+    return {one.model: one.request_count for one in models}
 
 
 def _key(health: SystemHealth) -> object:

@@ -43,10 +43,10 @@ class Call:
     needed, whether something of the caller may be stored, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
     although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
-    of each turn that is asked for, and whether as a stream. `incident_id` is given to an error
-    that nobody foresaw. `opening` is metadata that goes out with the first frame, and not at all
-    where there is none: a stream that is refused then has nothing but its trailers, and only of
-    those does a gateway make an HTTP status.
+    of each turn that is asked for, and whether as a stream; `began` says that one was.
+    `incident_id` is given to an error that nobody foresaw. `opening` is metadata that goes out with
+    the first frame, and not at all where there is none: a stream that is refused then has nothing
+    but its trailers, and only of those does a gateway make an HTTP status.
     """
 
     __slots__ = (
@@ -56,6 +56,7 @@ class Call:
         "_write",
         "_writing",
         "asked",
+        "began",
         "caller",
         "charge",
         "consented",
@@ -114,6 +115,7 @@ class Call:
         self.opening: Metadata = ()
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.began = False
         self.asked: Callable[[bool], None] | None = None
         self.incident_id = ""
 
@@ -148,6 +150,7 @@ class Call:
     def begins(self, turn_id: str, *, streamed: bool) -> None:
         """A turn was asked for by this call, as a stream or to be answered whole."""
         self.noted["turn_id"] = turn_id
+        self.began = True
         if self.asked is not None:
             self.asked(streamed)
 
