@@ -37,6 +37,7 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    counting,
     detecting,
     edge,
     ingest,
@@ -68,6 +69,7 @@ ROWS: dict[str, Measure] = {
     "security": security.measure,
     "detecting": detecting.measure,
     "gateway": edge.measure,
+    "counting": counting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"
