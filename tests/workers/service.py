@@ -17,7 +17,6 @@ from typing import Any
 from tests.support.binaries import ROOT
 from tests.support.redis import RedisServer
 
-
 WAIT_S = 100.0  # an upper bound that a working machine never comes near
 
 
