@@ -63,7 +63,8 @@ class InsightUpdate:
 
     `change` is "" where a newer server made a change that this version does not know.
     `resume_token` is the place after it: kept in the same commit as what was done with the entry,
-    it gives each entry exactly once.
+    it gives each entry exactly once. `position` rises with each entry, and is 0 for callers who may
+    see only some cameras.
     """
 
     insight: Insight
