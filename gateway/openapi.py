@@ -85,7 +85,7 @@ class _Binding:
     verb: str
     path: str
     body: str
-    answer: str
+    response_body: str
 
 
 class _Contract:
@@ -237,8 +237,15 @@ class _Document:
         return {"application/json": {"schema": self._named(field.type_name)}}
 
     def _answer(self, method: MethodDescriptorProto, binding: _Binding) -> Schema:
-        if binding.answer:  # one field alone: bytes as they are, and their content type
-            return {"*/*": {"schema": {}}}
+        if binding.response_body:  # a field of the answer is the whole of it
+            [field] = [
+                one
+                for one in self._contract.messages[method.output_type].field
+                if one.name == binding.response_body
+            ]
+            if field.type_name == _HTTP_BODY:
+                return {"*/*": {"schema": {}}}
+            return {"application/json": {"schema": self._shaped(field)}}
         if method.output_type == _HTTP_BODY:  # its servicer chooses form and content type
             whole: Schema = {"application/json": {"schema": {}}}
             events: Schema = {"text/event-stream": {"schema": {"type": "string"}}}

@@ -129,12 +129,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _files_were_read(cls, values: object) -> object:
-        if isinstance(values, dict):
-            wrong = cast("dict[str, Any]", values).get(_WRONG)
-            if wrong:
-                raise ValueError(wrong)
-        return cast("object", values)
+    def _files_were_read(cls, values: Any) -> Any:
+        if wrong := cast("dict[str, Any]", values).get(_WRONG):
+            raise ValueError(wrong)
+        return values
 
     home: Path = Field(
         Path(".eps"), description="Folder of database, logs and pids; made where it is missing."
