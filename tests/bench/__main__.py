@@ -37,7 +37,9 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    counting,
     detecting,
+    edge,
     ingest,
     providers,
     questions,
@@ -66,6 +68,8 @@ ROWS: dict[str, Measure] = {
     "workers": sharing.measure,
     "security": security.measure,
     "detecting": detecting.measure,
+    "gateway": edge.measure,
+    "counting": counting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

@@ -39,25 +39,32 @@ const (
 type CompatServiceClient interface {
 	// AskStream asks a question in the predecessors' form. With the header `x-stream: true` it is a
 	// stream of server-sent events `{"type": ...}` of the types agent_start, thinking, tool_start,
-	// tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`. An
-	// invalid body is answered with 400 and JSON that names the field, too many requests with 429 and
-	// Retry-After.
+	// tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`.
+	// The header `x-stream-events` chooses among the types, as a list with commas, or as the
+	// predecessors' levels `L1` (token) and `L2` (all); complete and error always come. Without it
+	// the server's setting stands, L1 by default. Comments keep an idle stream alive. A client that
+	// goes stops the turn, for it has no way to come back to it; what was said so far is kept. What
+	// fails after the first event is an error event. An invalid body is answered with 400 and JSON
+	// that names the field, too many requests with 429 and Retry-After, a conversation that has a
+	// running turn with 409.
 	AskStream(ctx context.Context, in *AskStreamRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
-	// CreateChatCompletion asks a question and always streams the server-sent events of AskStream.
+	// CreateChatCompletion asks a question and always streams the server-sent events of AskStream,
+	// whatever `x-stream` says.
 	// The gateway takes the path with and without a `/` at its end.
 	CreateChatCompletion(ctx context.Context, in *CreateChatCompletionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
-	// GetChatbotPrewarm warms the agent: `{status, agent_id, initialized}`, status being "ready" or
-	// "initializing".
+	// GetChatbotPrewarm warms the agent and returns at once: `{status, agent_id, initialized}`, status
+	// being "ready" or "initializing", agent_id an opaque text.
 	GetChatbotPrewarm(ctx context.Context, in *GetChatbotPrewarmRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// GetChatbotHealth says whether the service works: `{status, agent_initialized, agent_id,
-	// timestamp}` and the states of providers and stores. The gateway takes the path of the second
-	// version with and without a `/` at its end.
+	// timestamp}` and the states of providers and stores. status is "healthy", "degraded" or
+	// "unhealthy"; the HTTP status is 200 in all cases. What it says is at most a second old. The
+	// gateway takes the path of the second version with and without a `/` at its end.
 	GetChatbotHealth(ctx context.Context, in *GetChatbotHealthRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
-	// ListDashboardPromptResponses lists recent responses, newest first: a bare array of
-	// PromptResponsePayload.
+	// ListDashboardPromptResponses lists the caller's recent responses, newest first: a bare array of
+	// PromptResponsePayload. It ends early where the next one would make it larger than 3.5 MB.
 	ListDashboardPromptResponses(ctx context.Context, in *ListDashboardPromptResponsesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
-	// ListDashboardProactiveInsights lists recent insights, newest first: a bare array of
-	// ProactiveInsightPayload.
+	// ListDashboardProactiveInsights lists recent insights that are not muted, newest first: a bare
+	// array of ProactiveInsightPayload, with the same limit of size.
 	ListDashboardProactiveInsights(ctx context.Context, in *ListDashboardProactiveInsightsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// StreamMetrics streams server-sent events `{type, timestamp, sequence, data}`, the timestamp in
 	// milliseconds since 1970.
@@ -179,25 +186,32 @@ type CompatService_StreamMetricsClient = grpc.ServerStreamingClient[httpbody.Htt
 type CompatServiceServer interface {
 	// AskStream asks a question in the predecessors' form. With the header `x-stream: true` it is a
 	// stream of server-sent events `{"type": ...}` of the types agent_start, thinking, tool_start,
-	// tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`. An
-	// invalid body is answered with 400 and JSON that names the field, too many requests with 429 and
-	// Retry-After.
+	// tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`.
+	// The header `x-stream-events` chooses among the types, as a list with commas, or as the
+	// predecessors' levels `L1` (token) and `L2` (all); complete and error always come. Without it
+	// the server's setting stands, L1 by default. Comments keep an idle stream alive. A client that
+	// goes stops the turn, for it has no way to come back to it; what was said so far is kept. What
+	// fails after the first event is an error event. An invalid body is answered with 400 and JSON
+	// that names the field, too many requests with 429 and Retry-After, a conversation that has a
+	// running turn with 409.
 	AskStream(*AskStreamRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
-	// CreateChatCompletion asks a question and always streams the server-sent events of AskStream.
+	// CreateChatCompletion asks a question and always streams the server-sent events of AskStream,
+	// whatever `x-stream` says.
 	// The gateway takes the path with and without a `/` at its end.
 	CreateChatCompletion(*CreateChatCompletionRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
-	// GetChatbotPrewarm warms the agent: `{status, agent_id, initialized}`, status being "ready" or
-	// "initializing".
+	// GetChatbotPrewarm warms the agent and returns at once: `{status, agent_id, initialized}`, status
+	// being "ready" or "initializing", agent_id an opaque text.
 	GetChatbotPrewarm(context.Context, *GetChatbotPrewarmRequest) (*httpbody.HttpBody, error)
 	// GetChatbotHealth says whether the service works: `{status, agent_initialized, agent_id,
-	// timestamp}` and the states of providers and stores. The gateway takes the path of the second
-	// version with and without a `/` at its end.
+	// timestamp}` and the states of providers and stores. status is "healthy", "degraded" or
+	// "unhealthy"; the HTTP status is 200 in all cases. What it says is at most a second old. The
+	// gateway takes the path of the second version with and without a `/` at its end.
 	GetChatbotHealth(context.Context, *GetChatbotHealthRequest) (*httpbody.HttpBody, error)
-	// ListDashboardPromptResponses lists recent responses, newest first: a bare array of
-	// PromptResponsePayload.
+	// ListDashboardPromptResponses lists the caller's recent responses, newest first: a bare array of
+	// PromptResponsePayload. It ends early where the next one would make it larger than 3.5 MB.
 	ListDashboardPromptResponses(context.Context, *ListDashboardPromptResponsesRequest) (*httpbody.HttpBody, error)
-	// ListDashboardProactiveInsights lists recent insights, newest first: a bare array of
-	// ProactiveInsightPayload.
+	// ListDashboardProactiveInsights lists recent insights that are not muted, newest first: a bare
+	// array of ProactiveInsightPayload, with the same limit of size.
 	ListDashboardProactiveInsights(context.Context, *ListDashboardProactiveInsightsRequest) (*httpbody.HttpBody, error)
 	// StreamMetrics streams server-sent events `{type, timestamp, sequence, data}`, the timestamp in
 	// milliseconds since 1970.

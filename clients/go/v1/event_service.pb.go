@@ -850,6 +850,98 @@ func (x *GetEventRequest) GetEventId() string {
 	return ""
 }
 
+// GetEventClipRequest names an event.
+type GetEventClipRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// event_id of the event: at most 256 characters.
+	EventId       string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEventClipRequest) Reset() {
+	*x = GetEventClipRequest{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEventClipRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEventClipRequest) ProtoMessage() {}
+
+func (x *GetEventClipRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEventClipRequest.ProtoReflect.Descriptor instead.
+func (*GetEventClipRequest) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetEventClipRequest) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+// GetEventClipResponse holds a drawn event.
+type GetEventClipResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// clip as an image, image/svg+xml.
+	Clip          *httpbody.HttpBody `protobuf:"bytes,1,opt,name=clip,proto3" json:"clip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetEventClipResponse) Reset() {
+	*x = GetEventClipResponse{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetEventClipResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetEventClipResponse) ProtoMessage() {}
+
+func (x *GetEventClipResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetEventClipResponse.ProtoReflect.Descriptor instead.
+func (*GetEventClipResponse) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetEventClipResponse) GetClip() *httpbody.HttpBody {
+	if x != nil {
+		return x.Clip
+	}
+	return nil
+}
+
 // GetEventResponse holds an event.
 type GetEventResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -861,7 +953,7 @@ type GetEventResponse struct {
 
 func (x *GetEventResponse) Reset() {
 	*x = GetEventResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +965,7 @@ func (x *GetEventResponse) String() string {
 func (*GetEventResponse) ProtoMessage() {}
 
 func (x *GetEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[12]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +978,7 @@ func (x *GetEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventResponse.ProtoReflect.Descriptor instead.
 func (*GetEventResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{12}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetEventResponse) GetEvent() *Event {
@@ -911,7 +1003,7 @@ type CountEventsRequest struct {
 
 func (x *CountEventsRequest) Reset() {
 	*x = CountEventsRequest{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1015,7 @@ func (x *CountEventsRequest) String() string {
 func (*CountEventsRequest) ProtoMessage() {}
 
 func (x *CountEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[13]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1028,7 @@ func (x *CountEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountEventsRequest.ProtoReflect.Descriptor instead.
 func (*CountEventsRequest) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{13}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CountEventsRequest) GetFilter() *EventFilter {
@@ -975,7 +1067,7 @@ type CountEventsResponse struct {
 
 func (x *CountEventsResponse) Reset() {
 	*x = CountEventsResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1079,7 @@ func (x *CountEventsResponse) String() string {
 func (*CountEventsResponse) ProtoMessage() {}
 
 func (x *CountEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[14]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1092,7 @@ func (x *CountEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountEventsResponse.ProtoReflect.Descriptor instead.
 func (*CountEventsResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{14}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CountEventsResponse) GetTotal() *EventTotals {
@@ -1041,7 +1133,7 @@ type ListCamerasRequest struct {
 
 func (x *ListCamerasRequest) Reset() {
 	*x = ListCamerasRequest{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1145,7 @@ func (x *ListCamerasRequest) String() string {
 func (*ListCamerasRequest) ProtoMessage() {}
 
 func (x *ListCamerasRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[15]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1158,7 @@ func (x *ListCamerasRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCamerasRequest.ProtoReflect.Descriptor instead.
 func (*ListCamerasRequest) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{15}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListCamerasRequest) GetSites() []string {
@@ -1110,7 +1202,7 @@ type ListCamerasResponse struct {
 
 func (x *ListCamerasResponse) Reset() {
 	*x = ListCamerasResponse{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1214,7 @@ func (x *ListCamerasResponse) String() string {
 func (*ListCamerasResponse) ProtoMessage() {}
 
 func (x *ListCamerasResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[16]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1227,7 @@ func (x *ListCamerasResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCamerasResponse.ProtoReflect.Descriptor instead.
 func (*ListCamerasResponse) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{16}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListCamerasResponse) GetCameras() []*CameraStatus {
@@ -1183,7 +1275,7 @@ type CameraStatus struct {
 
 func (x *CameraStatus) Reset() {
 	*x = CameraStatus{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[17]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1287,7 @@ func (x *CameraStatus) String() string {
 func (*CameraStatus) ProtoMessage() {}
 
 func (x *CameraStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[17]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1300,7 @@ func (x *CameraStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CameraStatus.ProtoReflect.Descriptor instead.
 func (*CameraStatus) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{17}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CameraStatus) GetSite() string {
@@ -1311,7 +1403,7 @@ type SeenKind struct {
 
 func (x *SeenKind) Reset() {
 	*x = SeenKind{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[18]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1415,7 @@ func (x *SeenKind) String() string {
 func (*SeenKind) ProtoMessage() {}
 
 func (x *SeenKind) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[18]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1428,7 @@ func (x *SeenKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenKind.ProtoReflect.Descriptor instead.
 func (*SeenKind) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{18}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SeenKind) GetEventType() string {
@@ -1449,7 +1541,11 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\x06events\x18\x01 \x03(\v2\x19.enhanced_prompt.v1.EventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\";\n" +
 	"\x0fGetEventRequest\x12(\n" +
-	"\bevent_id\x18\x01 \x01(\tB\r\xe2A\x01\x02ڼ\x18\x05\b\x01\x10\x80\x02R\aeventId\"C\n" +
+	"\bevent_id\x18\x01 \x01(\tB\r\xe2A\x01\x02ڼ\x18\x05\b\x01\x10\x80\x02R\aeventId\"?\n" +
+	"\x13GetEventClipRequest\x12(\n" +
+	"\bevent_id\x18\x01 \x01(\tB\r\xe2A\x01\x02ڼ\x18\x05\b\x01\x10\x80\x02R\aeventId\"@\n" +
+	"\x14GetEventClipResponse\x12(\n" +
+	"\x04clip\x18\x01 \x01(\v2\x14.google.api.HttpBodyR\x04clip\"C\n" +
 	"\x10GetEventResponse\x12/\n" +
 	"\x05event\x18\x01 \x01(\v2\x19.enhanced_prompt.v1.EventR\x05event\"\xc2\x01\n" +
 	"\x12CountEventsRequest\x127\n" +
@@ -1490,7 +1586,7 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\x05zones\x18\x04 \x03(\tR\x05zones\x12\x18\n" +
 	"\amatches\x18\x05 \x01(\x03R\amatches\x12D\n" +
 	"\x10first_start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0efirstStartTime\x12B\n" +
-	"\x0flast_start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastStartTime2\xa0\a\n" +
+	"\x0flast_start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastStartTime2\xae\b\n" +
 	"\fEventService\x12c\n" +
 	"\fIngestEvents\x12'.enhanced_prompt.v1.IngestEventsRequest\x1a(.enhanced_prompt.v1.IngestEventsResponse(\x01\x12\x93\x01\n" +
 	"\x11BatchIngestEvents\x12,.enhanced_prompt.v1.BatchIngestEventsRequest\x1a-.enhanced_prompt.v1.BatchIngestEventsResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/events:batchIngest\x12\x8f\x01\n" +
@@ -1498,7 +1594,8 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\n" +
 	"ListEvents\x12%.enhanced_prompt.v1.ListEventsRequest\x1a&.enhanced_prompt.v1.ListEventsResponse\"(\x82\xd3\xe4\x93\x02\"Z\x14:\x01*\"\x0f/v1/events:list\x12\n" +
 	"/v1/events\x12t\n" +
-	"\bGetEvent\x12#.enhanced_prompt.v1.GetEventRequest\x1a$.enhanced_prompt.v1.GetEventResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/{event_id}\x12\x8f\x01\n" +
+	"\bGetEvent\x12#.enhanced_prompt.v1.GetEventRequest\x1a$.enhanced_prompt.v1.GetEventResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/{event_id}\x12\x8b\x01\n" +
+	"\fGetEventClip\x12'.enhanced_prompt.v1.GetEventClipRequest\x1a(.enhanced_prompt.v1.GetEventClipResponse\"(\x82\xd3\xe4\x93\x02\"b\x04clip\x12\x1a/v1/events/{event_id}/clip\x12\x8f\x01\n" +
 	"\vCountEvents\x12&.enhanced_prompt.v1.CountEventsRequest\x1a'.enhanced_prompt.v1.CountEventsResponse\"/\x82\xd3\xe4\x93\x02)Z\x15:\x01*\"\x10/v1/events:count\x12\x10/v1/events:count\x12s\n" +
 	"\vListCameras\x12&.enhanced_prompt.v1.ListCamerasRequest\x1a'.enhanced_prompt.v1.ListCamerasResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/camerasB\xc8\x01\n" +
 	"\x16com.enhanced_prompt.v1B\x11EventServiceProtoP\x01Z6enhanced-prompt-service/clients/go/v1;enhancedpromptv1\xa2\x02\x03EXX\xaa\x02\x11EnhancedPrompt.V1\xca\x02\x11EnhancedPrompt\\V1\xe2\x02\x1dEnhancedPrompt\\V1\\GPBMetadata\xea\x02\x12EnhancedPrompt::V1b\x06proto3"
@@ -1515,7 +1612,7 @@ func file_enhanced_prompt_v1_event_service_proto_rawDescGZIP() []byte {
 	return file_enhanced_prompt_v1_event_service_proto_rawDescData
 }
 
-var file_enhanced_prompt_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_enhanced_prompt_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_enhanced_prompt_v1_event_service_proto_goTypes = []any{
 	(*EventBatch)(nil),                // 0: enhanced_prompt.v1.EventBatch
 	(*CoverageBatch)(nil),             // 1: enhanced_prompt.v1.CoverageBatch
@@ -1529,71 +1626,76 @@ var file_enhanced_prompt_v1_event_service_proto_goTypes = []any{
 	(*ListEventsRequest)(nil),         // 9: enhanced_prompt.v1.ListEventsRequest
 	(*ListEventsResponse)(nil),        // 10: enhanced_prompt.v1.ListEventsResponse
 	(*GetEventRequest)(nil),           // 11: enhanced_prompt.v1.GetEventRequest
-	(*GetEventResponse)(nil),          // 12: enhanced_prompt.v1.GetEventResponse
-	(*CountEventsRequest)(nil),        // 13: enhanced_prompt.v1.CountEventsRequest
-	(*CountEventsResponse)(nil),       // 14: enhanced_prompt.v1.CountEventsResponse
-	(*ListCamerasRequest)(nil),        // 15: enhanced_prompt.v1.ListCamerasRequest
-	(*ListCamerasResponse)(nil),       // 16: enhanced_prompt.v1.ListCamerasResponse
-	(*CameraStatus)(nil),              // 17: enhanced_prompt.v1.CameraStatus
-	(*SeenKind)(nil),                  // 18: enhanced_prompt.v1.SeenKind
-	(*Event)(nil),                     // 19: enhanced_prompt.v1.Event
-	(*Coverage)(nil),                  // 20: enhanced_prompt.v1.Coverage
-	(*httpbody.HttpBody)(nil),         // 21: google.api.HttpBody
-	(*EventFilter)(nil),               // 22: enhanced_prompt.v1.EventFilter
-	(EventOrder)(0),                   // 23: enhanced_prompt.v1.EventOrder
-	(EventGroupBy)(0),                 // 24: enhanced_prompt.v1.EventGroupBy
-	(*EventTotals)(nil),               // 25: enhanced_prompt.v1.EventTotals
-	(*EventGroup)(nil),                // 26: enhanced_prompt.v1.EventGroup
-	(*timestamppb.Timestamp)(nil),     // 27: google.protobuf.Timestamp
-	(CoverageState)(0),                // 28: enhanced_prompt.v1.CoverageState
-	(*TimeRange)(nil),                 // 29: enhanced_prompt.v1.TimeRange
+	(*GetEventClipRequest)(nil),       // 12: enhanced_prompt.v1.GetEventClipRequest
+	(*GetEventClipResponse)(nil),      // 13: enhanced_prompt.v1.GetEventClipResponse
+	(*GetEventResponse)(nil),          // 14: enhanced_prompt.v1.GetEventResponse
+	(*CountEventsRequest)(nil),        // 15: enhanced_prompt.v1.CountEventsRequest
+	(*CountEventsResponse)(nil),       // 16: enhanced_prompt.v1.CountEventsResponse
+	(*ListCamerasRequest)(nil),        // 17: enhanced_prompt.v1.ListCamerasRequest
+	(*ListCamerasResponse)(nil),       // 18: enhanced_prompt.v1.ListCamerasResponse
+	(*CameraStatus)(nil),              // 19: enhanced_prompt.v1.CameraStatus
+	(*SeenKind)(nil),                  // 20: enhanced_prompt.v1.SeenKind
+	(*Event)(nil),                     // 21: enhanced_prompt.v1.Event
+	(*Coverage)(nil),                  // 22: enhanced_prompt.v1.Coverage
+	(*httpbody.HttpBody)(nil),         // 23: google.api.HttpBody
+	(*EventFilter)(nil),               // 24: enhanced_prompt.v1.EventFilter
+	(EventOrder)(0),                   // 25: enhanced_prompt.v1.EventOrder
+	(EventGroupBy)(0),                 // 26: enhanced_prompt.v1.EventGroupBy
+	(*EventTotals)(nil),               // 27: enhanced_prompt.v1.EventTotals
+	(*EventGroup)(nil),                // 28: enhanced_prompt.v1.EventGroup
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
+	(CoverageState)(0),                // 30: enhanced_prompt.v1.CoverageState
+	(*TimeRange)(nil),                 // 31: enhanced_prompt.v1.TimeRange
 }
 var file_enhanced_prompt_v1_event_service_proto_depIdxs = []int32{
-	19, // 0: enhanced_prompt.v1.EventBatch.events:type_name -> enhanced_prompt.v1.Event
-	20, // 1: enhanced_prompt.v1.CoverageBatch.coverage:type_name -> enhanced_prompt.v1.Coverage
+	21, // 0: enhanced_prompt.v1.EventBatch.events:type_name -> enhanced_prompt.v1.Event
+	22, // 1: enhanced_prompt.v1.CoverageBatch.coverage:type_name -> enhanced_prompt.v1.Coverage
 	0,  // 2: enhanced_prompt.v1.IngestEventsRequest.events:type_name -> enhanced_prompt.v1.EventBatch
 	1,  // 3: enhanced_prompt.v1.IngestEventsRequest.coverage:type_name -> enhanced_prompt.v1.CoverageBatch
 	3,  // 4: enhanced_prompt.v1.IngestEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
 	0,  // 5: enhanced_prompt.v1.BatchIngestEventsRequest.events:type_name -> enhanced_prompt.v1.EventBatch
 	1,  // 6: enhanced_prompt.v1.BatchIngestEventsRequest.coverage:type_name -> enhanced_prompt.v1.CoverageBatch
 	3,  // 7: enhanced_prompt.v1.BatchIngestEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
-	21, // 8: enhanced_prompt.v1.IngestCloudEventsRequest.body:type_name -> google.api.HttpBody
+	23, // 8: enhanced_prompt.v1.IngestCloudEventsRequest.body:type_name -> google.api.HttpBody
 	3,  // 9: enhanced_prompt.v1.IngestCloudEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
-	22, // 10: enhanced_prompt.v1.ListEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
-	23, // 11: enhanced_prompt.v1.ListEventsRequest.order:type_name -> enhanced_prompt.v1.EventOrder
-	19, // 12: enhanced_prompt.v1.ListEventsResponse.events:type_name -> enhanced_prompt.v1.Event
-	19, // 13: enhanced_prompt.v1.GetEventResponse.event:type_name -> enhanced_prompt.v1.Event
-	22, // 14: enhanced_prompt.v1.CountEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
-	24, // 15: enhanced_prompt.v1.CountEventsRequest.group_by:type_name -> enhanced_prompt.v1.EventGroupBy
-	25, // 16: enhanced_prompt.v1.CountEventsResponse.total:type_name -> enhanced_prompt.v1.EventTotals
-	26, // 17: enhanced_prompt.v1.CountEventsResponse.groups:type_name -> enhanced_prompt.v1.EventGroup
-	27, // 18: enhanced_prompt.v1.ListCamerasRequest.as_of:type_name -> google.protobuf.Timestamp
-	17, // 19: enhanced_prompt.v1.ListCamerasResponse.cameras:type_name -> enhanced_prompt.v1.CameraStatus
-	28, // 20: enhanced_prompt.v1.CameraStatus.state:type_name -> enhanced_prompt.v1.CoverageState
-	29, // 21: enhanced_prompt.v1.CameraStatus.state_time_range:type_name -> enhanced_prompt.v1.TimeRange
-	29, // 22: enhanced_prompt.v1.CameraStatus.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
-	18, // 23: enhanced_prompt.v1.CameraStatus.kinds:type_name -> enhanced_prompt.v1.SeenKind
-	27, // 24: enhanced_prompt.v1.SeenKind.first_start_time:type_name -> google.protobuf.Timestamp
-	27, // 25: enhanced_prompt.v1.SeenKind.last_start_time:type_name -> google.protobuf.Timestamp
-	2,  // 26: enhanced_prompt.v1.EventService.IngestEvents:input_type -> enhanced_prompt.v1.IngestEventsRequest
-	5,  // 27: enhanced_prompt.v1.EventService.BatchIngestEvents:input_type -> enhanced_prompt.v1.BatchIngestEventsRequest
-	7,  // 28: enhanced_prompt.v1.EventService.IngestCloudEvents:input_type -> enhanced_prompt.v1.IngestCloudEventsRequest
-	9,  // 29: enhanced_prompt.v1.EventService.ListEvents:input_type -> enhanced_prompt.v1.ListEventsRequest
-	11, // 30: enhanced_prompt.v1.EventService.GetEvent:input_type -> enhanced_prompt.v1.GetEventRequest
-	13, // 31: enhanced_prompt.v1.EventService.CountEvents:input_type -> enhanced_prompt.v1.CountEventsRequest
-	15, // 32: enhanced_prompt.v1.EventService.ListCameras:input_type -> enhanced_prompt.v1.ListCamerasRequest
-	4,  // 33: enhanced_prompt.v1.EventService.IngestEvents:output_type -> enhanced_prompt.v1.IngestEventsResponse
-	6,  // 34: enhanced_prompt.v1.EventService.BatchIngestEvents:output_type -> enhanced_prompt.v1.BatchIngestEventsResponse
-	8,  // 35: enhanced_prompt.v1.EventService.IngestCloudEvents:output_type -> enhanced_prompt.v1.IngestCloudEventsResponse
-	10, // 36: enhanced_prompt.v1.EventService.ListEvents:output_type -> enhanced_prompt.v1.ListEventsResponse
-	12, // 37: enhanced_prompt.v1.EventService.GetEvent:output_type -> enhanced_prompt.v1.GetEventResponse
-	14, // 38: enhanced_prompt.v1.EventService.CountEvents:output_type -> enhanced_prompt.v1.CountEventsResponse
-	16, // 39: enhanced_prompt.v1.EventService.ListCameras:output_type -> enhanced_prompt.v1.ListCamerasResponse
-	33, // [33:40] is the sub-list for method output_type
-	26, // [26:33] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	24, // 10: enhanced_prompt.v1.ListEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
+	25, // 11: enhanced_prompt.v1.ListEventsRequest.order:type_name -> enhanced_prompt.v1.EventOrder
+	21, // 12: enhanced_prompt.v1.ListEventsResponse.events:type_name -> enhanced_prompt.v1.Event
+	23, // 13: enhanced_prompt.v1.GetEventClipResponse.clip:type_name -> google.api.HttpBody
+	21, // 14: enhanced_prompt.v1.GetEventResponse.event:type_name -> enhanced_prompt.v1.Event
+	24, // 15: enhanced_prompt.v1.CountEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
+	26, // 16: enhanced_prompt.v1.CountEventsRequest.group_by:type_name -> enhanced_prompt.v1.EventGroupBy
+	27, // 17: enhanced_prompt.v1.CountEventsResponse.total:type_name -> enhanced_prompt.v1.EventTotals
+	28, // 18: enhanced_prompt.v1.CountEventsResponse.groups:type_name -> enhanced_prompt.v1.EventGroup
+	29, // 19: enhanced_prompt.v1.ListCamerasRequest.as_of:type_name -> google.protobuf.Timestamp
+	19, // 20: enhanced_prompt.v1.ListCamerasResponse.cameras:type_name -> enhanced_prompt.v1.CameraStatus
+	30, // 21: enhanced_prompt.v1.CameraStatus.state:type_name -> enhanced_prompt.v1.CoverageState
+	31, // 22: enhanced_prompt.v1.CameraStatus.state_time_range:type_name -> enhanced_prompt.v1.TimeRange
+	31, // 23: enhanced_prompt.v1.CameraStatus.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
+	20, // 24: enhanced_prompt.v1.CameraStatus.kinds:type_name -> enhanced_prompt.v1.SeenKind
+	29, // 25: enhanced_prompt.v1.SeenKind.first_start_time:type_name -> google.protobuf.Timestamp
+	29, // 26: enhanced_prompt.v1.SeenKind.last_start_time:type_name -> google.protobuf.Timestamp
+	2,  // 27: enhanced_prompt.v1.EventService.IngestEvents:input_type -> enhanced_prompt.v1.IngestEventsRequest
+	5,  // 28: enhanced_prompt.v1.EventService.BatchIngestEvents:input_type -> enhanced_prompt.v1.BatchIngestEventsRequest
+	7,  // 29: enhanced_prompt.v1.EventService.IngestCloudEvents:input_type -> enhanced_prompt.v1.IngestCloudEventsRequest
+	9,  // 30: enhanced_prompt.v1.EventService.ListEvents:input_type -> enhanced_prompt.v1.ListEventsRequest
+	11, // 31: enhanced_prompt.v1.EventService.GetEvent:input_type -> enhanced_prompt.v1.GetEventRequest
+	12, // 32: enhanced_prompt.v1.EventService.GetEventClip:input_type -> enhanced_prompt.v1.GetEventClipRequest
+	15, // 33: enhanced_prompt.v1.EventService.CountEvents:input_type -> enhanced_prompt.v1.CountEventsRequest
+	17, // 34: enhanced_prompt.v1.EventService.ListCameras:input_type -> enhanced_prompt.v1.ListCamerasRequest
+	4,  // 35: enhanced_prompt.v1.EventService.IngestEvents:output_type -> enhanced_prompt.v1.IngestEventsResponse
+	6,  // 36: enhanced_prompt.v1.EventService.BatchIngestEvents:output_type -> enhanced_prompt.v1.BatchIngestEventsResponse
+	8,  // 37: enhanced_prompt.v1.EventService.IngestCloudEvents:output_type -> enhanced_prompt.v1.IngestCloudEventsResponse
+	10, // 38: enhanced_prompt.v1.EventService.ListEvents:output_type -> enhanced_prompt.v1.ListEventsResponse
+	14, // 39: enhanced_prompt.v1.EventService.GetEvent:output_type -> enhanced_prompt.v1.GetEventResponse
+	13, // 40: enhanced_prompt.v1.EventService.GetEventClip:output_type -> enhanced_prompt.v1.GetEventClipResponse
+	16, // 41: enhanced_prompt.v1.EventService.CountEvents:output_type -> enhanced_prompt.v1.CountEventsResponse
+	18, // 42: enhanced_prompt.v1.EventService.ListCameras:output_type -> enhanced_prompt.v1.ListCamerasResponse
+	35, // [35:43] is the sub-list for method output_type
+	27, // [27:35] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_enhanced_prompt_v1_event_service_proto_init() }
@@ -1618,7 +1720,7 @@ func file_enhanced_prompt_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_enhanced_prompt_v1_event_service_proto_rawDesc), len(file_enhanced_prompt_v1_event_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

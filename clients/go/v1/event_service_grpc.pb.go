@@ -24,6 +24,7 @@ const (
 	EventService_IngestCloudEvents_FullMethodName = "/enhanced_prompt.v1.EventService/IngestCloudEvents"
 	EventService_ListEvents_FullMethodName        = "/enhanced_prompt.v1.EventService/ListEvents"
 	EventService_GetEvent_FullMethodName          = "/enhanced_prompt.v1.EventService/GetEvent"
+	EventService_GetEventClip_FullMethodName      = "/enhanced_prompt.v1.EventService/GetEventClip"
 	EventService_CountEvents_FullMethodName       = "/enhanced_prompt.v1.EventService/CountEvents"
 	EventService_ListCameras_FullMethodName       = "/enhanced_prompt.v1.EventService/ListCameras"
 )
@@ -55,6 +56,11 @@ type EventServiceClient interface {
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND).
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*GetEventResponse, error)
+	// GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+	// with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+	// Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+	// of real sites.
+	GetEventClip(ctx context.Context, in *GetEventClipRequest, opts ...grpc.CallOption) (*GetEventClipResponse, error)
 	// CountEvents counts all events that match, in total and by key; never a page of them.
 	CountEvents(ctx context.Context, in *CountEventsRequest, opts ...grpc.CallOption) (*CountEventsResponse, error)
 	// ListCameras lists the cameras that are declared or that events name, with their state and what
@@ -123,6 +129,16 @@ func (c *eventServiceClient) GetEvent(ctx context.Context, in *GetEventRequest, 
 	return out, nil
 }
 
+func (c *eventServiceClient) GetEventClip(ctx context.Context, in *GetEventClipRequest, opts ...grpc.CallOption) (*GetEventClipResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetEventClipResponse)
+	err := c.cc.Invoke(ctx, EventService_GetEventClip_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *eventServiceClient) CountEvents(ctx context.Context, in *CountEventsRequest, opts ...grpc.CallOption) (*CountEventsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CountEventsResponse)
@@ -170,6 +186,11 @@ type EventServiceServer interface {
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND).
 	GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error)
+	// GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+	// with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+	// Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+	// of real sites.
+	GetEventClip(context.Context, *GetEventClipRequest) (*GetEventClipResponse, error)
 	// CountEvents counts all events that match, in total and by key; never a page of them.
 	CountEvents(context.Context, *CountEventsRequest) (*CountEventsResponse, error)
 	// ListCameras lists the cameras that are declared or that events name, with their state and what
@@ -199,6 +220,9 @@ func (UnimplementedEventServiceServer) ListEvents(context.Context, *ListEventsRe
 }
 func (UnimplementedEventServiceServer) GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEvent not implemented")
+}
+func (UnimplementedEventServiceServer) GetEventClip(context.Context, *GetEventClipRequest) (*GetEventClipResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetEventClip not implemented")
 }
 func (UnimplementedEventServiceServer) CountEvents(context.Context, *CountEventsRequest) (*CountEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountEvents not implemented")
@@ -306,6 +330,24 @@ func _EventService_GetEvent_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_GetEventClip_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetEventClipRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).GetEventClip(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_GetEventClip_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).GetEventClip(ctx, req.(*GetEventClipRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EventService_CountEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CountEventsRequest)
 	if err := dec(in); err != nil {
@@ -364,6 +406,10 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetEvent",
 			Handler:    _EventService_GetEvent_Handler,
+		},
+		{
+			MethodName: "GetEventClip",
+			Handler:    _EventService_GetEventClip_Handler,
 		},
 		{
 			MethodName: "CountEvents",

@@ -970,7 +970,9 @@ type InsightRevision struct {
 	Insight *Insight `protobuf:"bytes,1,opt,name=insight,proto3" json:"insight,omitempty"`
 	// change that the revision made.
 	Change InsightChange `protobuf:"varint,2,opt,name=change,proto3,enum=enhanced_prompt.v1.InsightChange" json:"change,omitempty"`
-	// position in the tenant's log, rising with each entry; a filter leaves some out.
+	// position in the tenant's log, rising with each entry; a filter leaves some out. 0 for a caller
+	// who may see only some cameras: gaps would tell of entries about the others. The order is that
+	// of the stream either way, and `resume_token` is the place to go on from.
 	Position      int64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -260,8 +260,9 @@ func (UsageGroupBy) EnumDescriptor() ([]byte, []int) {
 	return file_enhanced_prompt_v1_metrics_service_proto_rawDescGZIP(), []int{3}
 }
 
-// Metrics are numbers over the whole service. Totals count since `since`; rates and averages are
-// over the window of the last 60 seconds unless their comment says otherwise.
+// Metrics are numbers over the whole service, all tenants, without probes and reflection. Totals
+// count since `since`; rates and averages are over the window of the last 60 seconds unless their
+// comment says otherwise.
 type Metrics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// total_requests is how many calls ended.
@@ -271,7 +272,7 @@ type Metrics struct {
 	// total_cost of model calls, in US dollars, as far as that is known.
 	TotalCost float64 `protobuf:"fixed64,3,opt,name=total_cost,json=totalCost,proto3" json:"total_cost,omitempty"`
 	// avg_latency_ms is the mean duration of the calls that ended in the window, in milliseconds,
-	// subscriptions left out; 0 without any.
+	// subscriptions and chats left out; 0 without any.
 	AvgLatencyMs float64 `protobuf:"fixed64,4,opt,name=avg_latency_ms,json=avgLatencyMs,proto3" json:"avg_latency_ms,omitempty"`
 	// error_rate is the share of the calls that ended in the window with a status that is the
 	// service's fault, 0 to 1.
@@ -280,7 +281,8 @@ type Metrics struct {
 	StreamingPercentage float64 `protobuf:"fixed64,6,opt,name=streaming_percentage,json=streamingPercentage,proto3" json:"streaming_percentage,omitempty"`
 	// requests_per_second is how many calls ended a second in the window.
 	RequestsPerSecond float64 `protobuf:"fixed64,7,opt,name=requests_per_second,json=requestsPerSecond,proto3" json:"requests_per_second,omitempty"`
-	// tokens_per_second is how many tokens a second were delivered in the window.
+	// tokens_per_second is how many pieces of text a second turns wrote in the window: tokens of a
+	// model that streams them one by one, words of the embedded engine.
 	TokensPerSecond float64 `protobuf:"fixed64,8,opt,name=tokens_per_second,json=tokensPerSecond,proto3" json:"tokens_per_second,omitempty"`
 	// active_connections is how many streams and calls are open now.
 	ActiveConnections int32 `protobuf:"varint,9,opt,name=active_connections,json=activeConnections,proto3" json:"active_connections,omitempty"`
@@ -302,12 +304,14 @@ type Metrics struct {
 	RunningTurns int32 `protobuf:"varint,15,opt,name=running_turns,json=runningTurns,proto3" json:"running_turns,omitempty"`
 	// active_subscriptions is how many insight subscriptions are open now.
 	ActiveSubscriptions int32 `protobuf:"varint,16,opt,name=active_subscriptions,json=activeSubscriptions,proto3" json:"active_subscriptions,omitempty"`
-	// latency_p95_ms of the calls that ended in the window, in milliseconds, subscriptions left out;
-	// unset without any.
+	// latency_p95_ms of the calls that ended in the window, in milliseconds, subscriptions and chats
+	// left out; unset without any.
 	LatencyP95Ms *float64 `protobuf:"fixed64,17,opt,name=latency_p95_ms,json=latencyP95Ms,proto3,oneof" json:"latency_p95_ms,omitempty"`
-	// since is when totals began to count: the start of the oldest replica.
+	// since is when totals began to count: the start of the oldest replica that was counted in, of
+	// those that are gone as well. What a replica counted stays when it goes; a service of which none
+	// ran for an hour counts anew. While `degraded` for want of the bus: the start of this replica.
 	Since *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=since,proto3" json:"since,omitempty"`
-	// replicas is how many are counted in.
+	// replicas is how many are counted in: those that were heard of in the last 5 seconds.
 	Replicas      int32 `protobuf:"varint,19,opt,name=replicas,proto3" json:"replicas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -587,7 +591,8 @@ func (x *ModelMetrics) GetTimeToFirstTokenP95Ms() float64 {
 	return 0
 }
 
-// RequestRecord is one call that ended.
+// RequestRecord is one call that ended, of the caller's tenant; of the caller alone where the caller
+// may not see every camera.
 type RequestRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// request_id of the call, as in the server's log.
@@ -596,7 +601,8 @@ type RequestRecord struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// method, such as "PromptService/Ask".
 	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
-	// model that answered, as "provider:model"; empty where none did.
+	// model that answered, as "provider:model"; empty where none did, and for calls that asked for no
+	// turn of their own.
 	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
 	// latency_ms from its start to its end, in milliseconds.
 	LatencyMs float64 `protobuf:"fixed64,5,opt,name=latency_ms,json=latencyMs,proto3" json:"latency_ms,omitempty"`
@@ -732,20 +738,24 @@ func (x *RequestRecord) GetTurnId() string {
 	return ""
 }
 
-// ErrorRecord is one failure.
+// ErrorRecord is one failure, shown to the same callers as a RequestRecord. Calls that their clients
+// gave up are none.
 type ErrorRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// error_type is the name of the error's reason without its prefix, such as "RUNNER_LOST".
 	ErrorType string `protobuf:"bytes,1,opt,name=error_type,json=errorType,proto3" json:"error_type,omitempty"`
 	// error_message for people, as the caller saw it.
 	ErrorMessage string `protobuf:"bytes,2,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	// severity of it for the service.
+	// severity of it for the service: LOW is the caller's own doing, MEDIUM a limit that was reached or
+	// a model that was passed over, HIGH and CRITICAL are faults of the service, which `error_rate`
+	// counts.
 	Severity Severity `protobuf:"varint,3,opt,name=severity,proto3,enum=enhanced_prompt.v1.Severity" json:"severity,omitempty"`
 	// time at which it happened.
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
 	// reason of the error.
 	Reason ErrorReason `protobuf:"varint,5,opt,name=reason,proto3,enum=enhanced_prompt.v1.ErrorReason" json:"reason,omitempty"`
-	// code is the name of its gRPC status, such as "UNAVAILABLE".
+	// code is the name of its gRPC status, such as "UNAVAILABLE"; empty, as the method is, for a model
+	// that was passed over.
 	Code string `protobuf:"bytes,6,opt,name=code,proto3" json:"code,omitempty"`
 	// method, such as "PromptService/Ask".
 	Method string `protobuf:"bytes,7,opt,name=method,proto3" json:"method,omitempty"`
