@@ -37,6 +37,7 @@ def main() -> None:
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
             ("mosquitto", "mosquitto"),
+            ("chromium", "chromium"),
             ("go", "golang-go"),
             ("node", "nodejs"),
             ("npm", "npm"),

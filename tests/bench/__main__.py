@@ -41,6 +41,7 @@ from .rows import (
     detecting,
     edge,
     ingest,
+    page,
     providers,
     questions,
     resuming,
@@ -68,6 +69,7 @@ ROWS: dict[str, Measure] = {
     "workers": sharing.measure,
     "security": security.measure,
     "detecting": detecting.measure,
+    "page": page.measure,
     "gateway": edge.measure,
     "counting": counting.measure,
 }
