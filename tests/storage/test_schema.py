@@ -38,6 +38,7 @@ LATER = (
     "standing_questions",
     *("insight_logs", "insights", "insight_names", "insight_revisions", "insight_requests"),
     *("mutes", "subscriptions", "fences"),
+    *("outbox", "outbox_destinations"),
 )
 
 

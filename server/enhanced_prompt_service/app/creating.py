@@ -18,6 +18,7 @@ from ..workers.place import Place
 from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, providers, warmer
 from .base import opened
 from .callers import identities, limits, trail
+from .delivering import delivering, delivery_for, delivery_parts
 from .keeping import keeping
 from .metering import endpoint, recorder
 from .noticing import detecting, expiring, insight_service, watching
@@ -68,6 +69,7 @@ async def create_app(
         run = await stack.enter_async_context(turns(base, agent, models, counted))
         warm = await stack.enter_async_context(warmer(base.stores, agent, chain))
         toolbox, templates, rules = prompt_tools(base, agent, chain)
+        delivery = delivery_for(base)
         health = ServiceHealth(
             base.replica,
             base.dependencies,
@@ -76,6 +78,7 @@ async def create_app(
             warm,
             lambda: providers(chain, run),
             base.real_clock.now,
+            delivery_parts(base, delivery),
         )
         served = Served(
             run,
@@ -103,6 +106,7 @@ async def create_app(
         stack.push_async_callback(drain, server, run, settings.drain_s)
         await stack.enter_async_context(keeping(base, run))
         await stack.enter_async_context(expiring(base))
+        await stack.enter_async_context(delivering(delivery, counted))
         await warm.prewarm(Caller(), wait=True)
         await server.ready()
         await stack.enter_async_context(detecting(base))

@@ -33,6 +33,7 @@ from ..rpc.toolbox import Toolbox
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
+from .delivering import on_export
 
 if TYPE_CHECKING:
     from ..metrics import Recorder
@@ -119,6 +120,7 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             forget=served.turns.forget,
             may_audit=auditors(settings),
             heartbeat_s=settings.heartbeat_s,
+            on_export=on_export(base),
         ),
         "EventService": EventService(stores.events, stores.catalogue, site_now=base.site_clock.now),
         "SiteService": SiteService(stores.catalogue),

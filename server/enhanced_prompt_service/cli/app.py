@@ -18,6 +18,7 @@ from .importing import import_
 from .insights import insights
 from .keys import keys
 from .models import models
+from .outbox import outbox
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
@@ -62,6 +63,7 @@ app.add_typer(insights, name="insights")
 app.command()(health)
 app.command(name="import")(import_)
 app.add_typer(keys, name="keys")
+app.add_typer(outbox, name="outbox")
 app.command()(simulate)
 app.command()(serve)
 app.command()(audit)
