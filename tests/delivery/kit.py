@@ -26,7 +26,7 @@ from enhanced_prompt_service.delivery import (
     Options,
     delivery_of,
 )
-from enhanced_prompt_service.domain.outbox import Entry, MessageKind, Outgoing, OutboxState
+from enhanced_prompt_service.domain.outbox import Entry, MessageKind, OutboxState, Outgoing
 from enhanced_prompt_service.storage import Database, Stores, open_stores
 from tests.support.binaries import ROOT
 from tests.support.receiver import Plan
@@ -55,7 +55,8 @@ class Receiving:
         """What it has read, in order."""
         if not self.log.exists():
             return []
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line]
+        whole = self.log.read_text().rpartition("\n")[0]  # the last line may still be written
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from enhanced_prompt_service.delivery.signing import key_bytes, signature
-from enhanced_prompt_service.domain.outbox import EntryFilter, MessageKind, Outgoing, OutboxState
+from enhanced_prompt_service.domain.outbox import EntryFilter, MessageKind, OutboxState, Outgoing
 from enhanced_prompt_service.storage import Stores
 from tests.support.receiver import Plan
 

@@ -13,11 +13,13 @@ import json
 import random
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, TextIO
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Plan:
         close: Share of notifications after which the connection is torn down.
         late: Share of acknowledgements that come late; likewise `twice`.
         never: Share of keys whose first two arrivals are not acknowledged.
+        bodies: Whether the log has bodies and headers.
         poison: What a message that is refused for good (422, or an error) has in it.
     """
 
@@ -51,6 +54,7 @@ class Plan:
     late: float = 0
     twice: float = 0
     never: float = 0
+    bodies: bool = True
     poison: str = "poison"
 
     def text(self) -> str:
@@ -70,6 +74,8 @@ class Receiver:
         self._late: set[asyncio.Task[None]] = set()
 
     def _note(self, via: str, keys: list[str], **more: Any) -> None:
+        if not self._plan.bodies:
+            more = {"status": more["status"]}
         line = {"at": time.time_ns() // 1000, "via": via, "keys": keys, **more}
         self._log.write(json.dumps(line) + "\n")
         self._log.flush()
@@ -147,7 +153,11 @@ class Receiver:
     # ---- WebSocket ----
 
     async def socket(self, socket: ServerConnection) -> None:
-        """Notifications of one connection."""
+        """One connection, until it is closed in whatever way."""
+        with suppress(ConnectionClosed):
+            await self._notifications(socket)
+
+    async def _notifications(self, socket: ServerConnection) -> None:
         plan = self._plan
         assert socket.request is not None
         authorization = socket.request.headers.get("authorization", "")
@@ -167,9 +177,7 @@ class Receiver:
                 socket.transport.abort()
                 return
 
-    async def _acknowledge(
-        self, socket: ServerConnection, name: str, key: str, count: int
-    ) -> None:
+    async def _acknowledge(self, socket: ServerConnection, name: str, key: str, count: int) -> None:
         plan = self._plan
         if random.Random(key).random() < plan.never and count <= 2:
             return
@@ -187,7 +195,7 @@ class Receiver:
         await asyncio.sleep(0.3)
         try:
             await socket.send(text)
-        except Exception:  # closed meanwhile
+        except ConnectionClosed:
             return
 
     # ---- both ----
@@ -213,7 +221,7 @@ class Receiver:
 def main() -> None:
     """See the module."""
     path, plan = sys.argv[1], Plan(**json.loads(sys.argv[2]))
-    with open(path, "a") as log:  # noqa: PTH123
+    with open(path, "a") as log:
         asyncio.run(Receiver(plan, log).run())
 
 
