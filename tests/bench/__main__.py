@@ -37,6 +37,7 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    delivering,
     detecting,
     ingest,
     providers,
@@ -66,6 +67,7 @@ ROWS: dict[str, Measure] = {
     "workers": sharing.measure,
     "security": security.measure,
     "detecting": detecting.measure,
+    "delivering": delivering.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

@@ -67,7 +67,7 @@ async def receiving(folder: Path, plan: Plan | None = None) -> AsyncIterator[Rec
         sys.executable,
         *("-m", "tests.support.receiver", str(log), (plan or Plan()).text()),
         cwd=ROOT,
-        env=os.environ,
+        env={**os.environ},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -20,7 +20,7 @@ from enhanced_prompt_service.storage import Stores
 from .kit import EPOCH
 
 Answer = Callable[[Entry], Outcome]
-OPTIONS = Options(lease_s=600, poll_s=5.0, window=64)
+OPTIONS = Options(lease_s=600, poll_s=5.0, window=64, gather_s=0)
 
 
 def deliver(_: Entry) -> Outcome:
@@ -83,6 +83,9 @@ class FakeReceiver:
         self._clock = clock
 
     async def keep(self) -> None:
+        return
+
+    async def check(self) -> None:
         return
 
     async def send(self, entries: Sequence[Entry]) -> list[Outcome]:

@@ -97,9 +97,7 @@ async def test_a_name_that_points_to_this_machine_gets_no_request(tmp_path: Path
         with pytest.raises(Down, match="may not connect"):
             await sender.send([entry(1)])
         await sender.close()
-        bell = destination(
-            kind="notifier", url=f"ws://a.example:{there.ws_port}", allow_plain=True
-        )
+        bell = destination(kind="notifier", url=f"ws://a.example:{there.ws_port}", allow_plain=True)
         notifier = NotifierSender(
             bell,
             now=lambda: datetime.now(UTC),

@@ -113,9 +113,7 @@ async def test_a_receiver_that_wants_to_be_left_alone_is(stores: Stores) -> None
     site = Simulation(stores)
     busy = Outcome(Verdict.RETRY, "HTTP 429", after_s=100.0, counts=False)
     answers = {1: busy}
-    receiver = FakeReceiver(
-        site.clock, lambda one: answers.pop(one.id, Outcome(Verdict.DELIVERED))
-    )
+    receiver = FakeReceiver(site.clock, lambda one: answers.pop(one.id, Outcome(Verdict.DELIVERED)))
     await stores.outbox.add([outgoing(1, lane="a")], EPOCH)
     async with site.running(site.dispatcher(destination(), receiver)):
         await site.pass_by(10)
@@ -146,9 +144,7 @@ async def test_a_missing_acknowledgement_is_asked_for_again_less_and_less_often(
     to = destination(kind="notifier", url="ws://127.0.0.1:9", ack_s=30.0, deadline_s=10_000)
     deadline = EPOCH + timedelta(seconds=400)
     notice = {"acknowledged": True, "deadline": deadline}
-    await stores.outbox.add(
-        [outgoing(n, notification_id=f"n{n}", **notice) for n in (1, 2)], EPOCH
-    )
+    await stores.outbox.add([outgoing(n, notification_id=f"n{n}", **notice) for n in (1, 2)], EPOCH)
     dispatcher = site.dispatcher(to, receiver)
     async with site.running(dispatcher):
         await site.pass_by(10)
@@ -187,7 +183,7 @@ async def test_one_bad_insight_of_a_batch_is_parked_and_the_others_are_delivered
 async def test_only_who_holds_the_lease_sends_and_the_next_one_goes_on(stores: Stores) -> None:
     site = Simulation(stores)
     first, second = FakeReceiver(site.clock), FakeReceiver(site.clock)
-    options = Options(lease_s=30, poll_s=5.0)
+    options = Options(lease_s=30, poll_s=5.0, gather_s=0)
     one = site.dispatcher(destination(), first, "one", options)
     other = site.dispatcher(destination(), second, "other", options)
     async with site.running(one):

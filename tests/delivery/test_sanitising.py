@@ -48,7 +48,7 @@ def test_citations_move_with_the_text(text: str, data: st.DataObject, html: bool
     assert span == clean_text(text[start:end], html=html)
 
 
-@given(st.text(st.characters() | st.sampled_from(BAD + "<>&\\\"bfnru"), max_size=40), st.booleans())
+@given(st.text(st.characters() | st.sampled_from(BAD + '<>&\\"bfnru'), max_size=40), st.booleans())
 def test_the_quick_look_misses_nothing(text: str, html: bool) -> None:
     for ascii_only in (True, False):
         written = json.dumps({"response": text}, ensure_ascii=ascii_only)

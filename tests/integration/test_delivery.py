@@ -53,47 +53,46 @@ async def arrived(there: Receiving, count: int) -> list[dict]:
 async def test_answers_insights_exports_and_deletions_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with receiving(tmp_path) as there:
-        async with (
-            create_app(settings(tmp_path, there, monkeypatch)) as app,
-            AsyncClient(app.address) as client,
-        ):
-            answer = await client.answer("What happened today?", conversation_id="talk")
-            found = await arrived(there, 2)
-            by_way = {one["via"]: one for one in found}
-            sent = by_way["/api/v1/ingest/prompt-responses"]
-            assert sent["headers"]["authorization"] == "Bearer the-key-of-the-archive"
-            payload = PromptResponsePayload.model_validate(sent["body"])
-            assert (payload.response, payload.turn_id) == (answer.response, answer.turn_id)
-            bell = by_way["ws"]
-            assert bell["key"] == "Bearer the-key-of-the-bell"
-            assert bell["body"]["metadata"]["notification_id"] == "notif_talk_1"
+    async with (
+        receiving(tmp_path) as there, create_app(settings(tmp_path, there, monkeypatch)) as app,
+        AsyncClient(app.address) as client,
+    ):
+        answer = await client.answer("What happened today?", conversation_id="talk")
+        found = await arrived(there, 2)
+        by_way = {one["via"]: one for one in found}
+        sent = by_way["/api/v1/ingest/prompt-responses"]
+        assert sent["headers"]["authorization"] == "Bearer the-key-of-the-archive"
+        payload = PromptResponsePayload.model_validate(sent["body"])
+        assert (payload.response, payload.turn_id) == (answer.response, answer.turn_id)
+        bell = by_way["ws"]
+        assert bell["key"] == "Bearer the-key-of-the-bell"
+        assert bell["body"]["metadata"]["notification_id"] == "notif_talk_1"
 
-            await app.stores.insights.publish(
-                Caller(), draft("a", severity=Severity.HIGH), now=app.real_clock.now()
-            )
-            found = await arrived(there, 4)
-            assert "/api/v1/ingest/proactive-insights/batch" in {one["via"] for one in found}
-            (urgent,) = [one for one in found[2:] if one["via"] == "ws"]
-            assert urgent["body"]["metadata"]["requires_acknowledgment"] is True
+        await app.stores.insights.publish(
+            Caller(), draft("a", severity=Severity.HIGH), now=app.real_clock.now()
+        )
+        found = await arrived(there, 4)
+        assert "/api/v1/ingest/proactive-insights/batch" in {one["via"] for one in found}
+        (urgent,) = [one for one in found[2:] if one["via"] == "ws"]
+        assert urgent["body"]["metadata"]["requires_acknowledgment"] is True
 
-            async for _ in client.export_conversations():
-                pass
-            found = await arrived(there, 5)
-            assert found[4]["via"] == "/api/v1/ingest/conversation-history"
-            assert found[4]["body"]["total_messages"] == 2
+        async for _ in client.export_conversations():
+            pass
+        found = await arrived(there, 5)
+        assert found[4]["via"] == "/api/v1/ingest/conversation-history"
+        assert found[4]["body"]["total_messages"] == 2
 
-            await client.delete_conversation("talk")
-            found = await arrived(there, 6)
-            assert found[5]["via"] == "/api/v1/ingest/conversation-deletions"
-            assert found[5]["body"]["deleted_turns"] == 1
+        await client.delete_conversation("talk")
+        found = await arrived(there, 6)
+        assert found[5]["via"] == "/api/v1/ingest/conversation-deletions"
+        assert found[5]["body"]["deleted_turns"] == 1
 
-            assert app.metrics_port is not None
-            said = await asyncio.to_thread(_metrics, app.metrics_port)
-            assert 'eps_delivery_outcomes_total{destination="archive",verdict="delivered"}' in said
-            health = await client.get_system_health()
-            (part,) = [one for one in health.components if one.name == "delivery"]
-            assert "archive" in part.detail
+        assert app.metrics_port is not None
+        said = await asyncio.to_thread(_metrics, app.metrics_port)
+        assert 'eps_delivery_outcomes_total{destination="archive",verdict="delivered"}' in said
+        health = await client.get_system_health()
+        (part,) = [one for one in health.components if one.name == "delivery"]
+        assert "archive" in part.detail
     assert "the-key-of" not in json.dumps([one["body"] for one in found])
 
 

@@ -193,6 +193,13 @@ class DestinationSettings(BaseModel):
     )
     ping_s: float = Field(30.0, gt=0, le=600, description="Between pings of a notifier.")
     pong_s: float = Field(10.0, gt=0, le=600, description="How long a pong may take.")
+    confirm_s: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="A notification counts as delivered when its connection still answers so long "
+        "after it.",
+    )
     ack_s: float = Field(
         30.0, gt=0, le=86_400, description="A missing acknowledgement is asked for after it."
     )

@@ -14,6 +14,7 @@ from ..domain.outbox import Acknowledged, AuditNote, OutboxStore, Settled
 from .parts import Wait
 
 _MOST = 500
+_MANY = 64
 _AGAIN_S = 0.5
 
 
@@ -27,6 +28,7 @@ class Ledger:
         destination: str,
         *,
         wait: Wait,
+        gather_s: float,
         written: Callable[[Settled], None],
         report: Callable[[Exception], None],
     ) -> None:
@@ -34,6 +36,7 @@ class Ledger:
         self._fence = fence
         self._destination = destination
         self._wait = wait
+        self._gather_s = gather_s
         self._written = written
         self._report = report
         self._settled: list[Settled] = []
@@ -73,6 +76,8 @@ class Ledger:
         """Never returns. Raises FenceLost."""
         while True:
             await self._something.wait()
+            if self._gather_s and len(self._settled) < _MANY:
+                await asyncio.sleep(self._gather_s)  # others end soon: one transaction for all
             settled, self._settled = self._settled[:_MOST], self._settled[_MOST:]
             heard, self._acknowledged = self._acknowledged[:_MOST], self._acknowledged[_MOST:]
             audit, self._audit = self._audit[:_MOST], self._audit[_MOST:]

@@ -1,9 +1,11 @@
 """The client of a notifier: one WebSocket, kept open.
 
-A message has arrived when the pong comes that answers a ping sent after it: frames are taken in
-their order. So one round trip confirms as many as are sent before the ping. What has to be
-acknowledged by people or programs is confirmed by the receiver's own `acknowledgment`, which may
-come at any time, also on a later connection.
+Frames are taken in their order, so the pong that answers a ping says that the messages before it
+have reached the receiver's library: one round trip for as many as are sent before the ping. They
+may still be lost there, in the buffer of a program that ends; so they count as delivered only when
+the connection still answers some time later (`check`). What has to be acknowledged by people or
+programs is confirmed by the receiver's own `acknowledgment`, which may come at any time, also on a
+later connection.
 """
 
 from __future__ import annotations
@@ -91,15 +93,28 @@ class NotifierSender:
                     self._tally.large += 1
                     self._warn(f"large: {one.message.key} has {size} characters")
                 await socket.send(text)
-            pong = await socket.ping()
-            async with asyncio.timeout(self._to.pong_s):
-                await pong
+            await self._ping(socket)
         except ConnectionClosed as error:
             raise Down(f"the connection was closed: {_closing(error)}") from error
+        return [self._outcome(one) for one in entries]
+
+    async def check(self) -> None:
+        """Raises Down where the connection is gone."""
+        if self._socket is None:
+            raise Down(self._lost or "not connected")
+        try:
+            await self._ping(self._socket)
+        except ConnectionClosed as error:
+            raise Down(f"the connection was closed: {_closing(error)}") from error
+
+    async def _ping(self, socket: ClientConnection) -> None:
+        pong = await socket.ping()
+        try:
+            async with asyncio.timeout(self._to.pong_s):
+                await pong
         except TimeoutError as error:
             await self.close()
             raise Down(f"no pong within {self._to.pong_s:g} s") from error
-        return [self._outcome(one) for one in entries]
 
     async def close(self) -> None:
         """Close the connection."""

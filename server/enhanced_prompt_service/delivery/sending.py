@@ -62,6 +62,10 @@ class Sender(Protocol):
         """Send these together; one outcome each, in order. Raises Down for all of them."""
         ...
 
+    async def check(self) -> None:
+        """Make sure that the connection over which things went is still there. Raises Down."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
         ...

@@ -8,7 +8,9 @@ another replica sends, and what this one would still write is refused.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -33,10 +35,18 @@ from .tally import Tally
 from .window import Batch, Packing, Window
 
 _SMALL = 64  # batches that may be claimed ahead of the workers
+_SOON_S = 0.5
 _ACK_DOUBLINGS = 6
 _MOST_ACKS = 10_000
 _UNAVAILABLE_S = 1.0
 _HOUSEKEEPING = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsure:
+    entry: Entry
+    outcome: Outcome
+    at: float
 
 
 @dataclass(slots=True)
@@ -74,12 +84,16 @@ class Term:
             any=options.notices if notifier else 1,
             most_bytes=destination.max_bytes,
         )
-        self._window = Window(packing, options.window)
+        self._most = options.notices_window if notifier else options.window
+        self._window = Window(packing, self._most)
+        # Went out, and may be lost while their connection is: in the order in which they went.
+        self._unsure: deque[_Unsure] = deque()
         self._ledger = Ledger(
             parts.store,
             fence,
             destination.name,
             wait=parts.wait,
+            gather_s=options.gather_s,
             written=self._written,
             report=lambda error: self._report("the database does not answer", error),
         )
@@ -170,12 +184,13 @@ class Term:
         if closed_for > 0:
             return min(closed_for, options.tidy_s)
         trial = not self._gate.closed
-        if trial and self._under_way:
+        if self._under_way and (trial or self._notifier):
             return options.poll_s
         try:
             await self._sender.keep()
+            await self._confirm(now)
         except Down as down:
-            await self._failed(str(down))
+            await self._lost(str(down))
             return 0
         if wait := self._rate.wait_s(now):
             return wait
@@ -188,23 +203,32 @@ class Term:
             if trial and not self._window.held:
                 await self._succeeded()  # it is there, and nothing is owed
             due = self._window.due_s(parts.now())
-            return options.poll_s if due is None else min(due, options.poll_s)
+            sure = self._sure_in(now)
+            return min(one for one in (due, sure, options.poll_s) if one is not None)
         sent = await self._claim(batches)
         self._rate.take(sent, parts.monotonic())
         return 0
 
     def _slots(self) -> int:
-        """Batches that may be begun: a free worker each, and some ahead where sending is quick."""
-        ahead = 0
-        if self._tally.requests and self._tally.seconds / self._tally.requests < 0.05:
-            ahead = 0 if self._notifier else 4 * self._workers
-        return self._workers + ahead - self._under_way
+        """Batches that may be claimed: as many as will be sent soon.
+
+        A claim is a transaction, so it is not made for each batch: when half of what was claimed
+        ahead is gone, the rest is filled up.
+        """
+        tally = self._tally
+        rounds = 1
+        if tally.requests and not self._notifier:
+            rounds += int(_SOON_S * tally.requests / max(tally.seconds, 1e-6))
+        most = min(rounds * self._workers, max(_SMALL, self._workers))
+        if rounds > 1 and self._under_way > most // 2:
+            return 0
+        return most - self._under_way
 
     async def _read(self, now: float) -> None:
         """Read on where there is room: after a signal, when more was there, or now and then."""
         window, options = self._window, self._options
         due = now - self._looked >= options.poll_s
-        if window.room < options.window // 4 or not (self._look or due):
+        if window.room < self._most // 4 or not (self._look or due):
             return
         self._look, self._looked = False, now
         held, lanes = window.reading()
@@ -275,7 +299,7 @@ class Term:
             outcomes = await self._sender.send(batch)
         except Down as down:
             self._window.back(batch)
-            await self._failed(str(down))
+            await self._lost(str(down))
             return
         tally = self._tally
         tally.requests += 1
@@ -308,7 +332,11 @@ class Term:
         waits: list[tuple[Entry, Outcome]] = []
         for entry, outcome in zip(batch, outcomes, strict=True):
             match outcome.verdict:
+                case Verdict.DELIVERED | Verdict.SENT if self._notifier:
+                    self._window.ended(entry)
+                    self._unsure.append(_Unsure(entry, outcome, self._parts.monotonic()))
                 case Verdict.DELIVERED | Verdict.SENT:
+                    self._window.ended(entry)
                     self._went(entry, outcome, now)
                 case Verdict.PARK:
                     self._park(entry, outcome.reason, now)
@@ -329,7 +357,6 @@ class Term:
     def _went(self, entry: Entry, outcome: Outcome, now: datetime) -> None:
         delivered = outcome.verdict is Verdict.DELIVERED
         pause = self._to.ack_s * 2 ** min(entry.attempts - 1, _ACK_DOUBLINGS)
-        self._window.ended(entry)
         self._ledger.settle(
             Settled(
                 entry.id,
@@ -362,13 +389,37 @@ class Term:
     def _written(self, result: Settled) -> None:
         if result.state is not OutboxState.PENDING:
             self._window.release(result.id)
-            if self._window.room >= self._options.window // 4:
+            if self._window.room >= self._most // 4:
                 self._wake.set()
 
     def _note(self, entry: Entry, outcome: str, reason: str, now: datetime) -> AuditNote:
         message = entry.message
         action = f"delivery.{message.kind.value}"
         return AuditNote(now, message.tenant, action, outcome, reason, message.key, self._to.name)
+
+    # ---- what went out and may be lost ----
+
+    def _sure_in(self, now: float) -> float | None:
+        """Seconds until the first of it can be confirmed."""
+        return max(0.0, self._unsure[0].at + self._to.confirm_s - now) if self._unsure else None
+
+    async def _confirm(self, now: float) -> None:
+        """What went out so long ago on a connection that still answers has arrived. Raises Down."""
+        if self._sure_in(now) != 0.0:
+            return
+        await self._sender.check()
+        at = self._parts.now()
+        while self._sure_in(now) == 0.0:
+            one = self._unsure.popleft()
+            self._went(one.entry, one.outcome, at)
+
+    async def _lost(self, reason: str) -> None:
+        """The connection is gone, and perhaps what went out on it: all of it goes again, before
+        anything that came after it."""
+        unsure = [one.entry for one in self._unsure]
+        self._unsure.clear()
+        self._window.back(unsure)
+        await self._failed(reason)
 
     # ---- how the receiver is ----
 
@@ -472,6 +523,10 @@ class Term:
         while self._under_way and self._parts.monotonic() < until:
             self._wake.clear()
             await self._parts.wait(self._wake, until - self._parts.monotonic())
+        if self._unsure:
+            await self._parts.wait(asyncio.Event(), self._to.confirm_s)
+            with suppress(Down):  # then it goes again, from wherever
+                await self._confirm(self._parts.monotonic())
         done = asyncio.ensure_future(self._ledger.empty())
         try:
             await asyncio.wait({done}, timeout=self._options.drain_s)
