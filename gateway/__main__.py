@@ -1,7 +1,8 @@
 """`python -m gateway`: render a configuration, or serve in front of a server that runs here.
 
-python -m gateway serve --home .eps            # workers from EPS_HOME/server.json
-python -m gateway render --upstream server:50051 --resolve --listen 0.0.0.0:8080 FOLDER
+python -m gateway serve --home .eps           # workers from EPS_HOME/server.json
+python -m gateway render --worker 10.0.0.5:50051 --listen 0.0.0.0:8080 FOLDER
+python -m gateway render --container FOLDER   # as docker-compose.yml runs it
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from .launch import Gateway, GatewayFailedError, loopback, prepare, validate
-from .options import Endpoint, GatewayOptions, Tls
+from .options import Endpoint, Tls
+from .places import FOLDER, in_a_container, on_this_machine
 
 _SEARCH = 20
 
@@ -33,19 +35,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _render(given: argparse.Namespace) -> int:
-    config = prepare(
-        GatewayOptions(
-            listen=endpoint(given.listen),
-            upstreams=tuple(endpoint(one) for one in given.upstream),
-            descriptors=Path("contract.pb"),
-            admin=endpoint(given.admin),
-            resolve=given.resolve,
-            origins=tuple(given.origin),
+    origins = tuple(given.origin)
+    if given.container:
+        options = in_a_container(origins=origins, pages=given.pages, tls=given.with_tls)
+        config = prepare(options, given.folder, FOLDER)
+    else:
+        options = on_this_machine(
+            endpoint(given.listen),
+            tuple(endpoint(one) for one in given.worker),
+            endpoint(given.admin),
+            origins=origins,
             pages=given.pages,
-            tls=None if given.tls is None else Tls(*(Path(one) for one in given.tls)),
-        ),
-        given.folder,
-    )
+            tls=_tls(given.tls),
+            upstream_ca=given.upstream_ca,
+        )
+        config = prepare(options, given.folder)
     wrong = validate(config) if given.validate else None
     if wrong:
         print(wrong, file=sys.stderr)
@@ -58,13 +62,14 @@ def _serve(given: argparse.Namespace) -> int:
     record: dict[str, Any] = json.loads((home / "server.json").read_text())
     workers = record.get("workers") or [record]
     listen = free(endpoint(given.listen))
-    options = GatewayOptions(
-        listen=listen,
-        upstreams=tuple(endpoint(one["address"]) for one in workers),
-        descriptors=Path(),
-        admin=free(loopback(listen.port + 1)),
+    options = on_this_machine(
+        listen,
+        tuple(endpoint(one["address"]) for one in workers),
+        free(loopback(listen.port + 1)),
         origins=tuple(given.origin),
         pages=given.pages,
+        tls=_tls(given.tls),
+        upstream_ca=given.upstream_ca,
     )
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -103,15 +108,20 @@ def free(wanted: Endpoint) -> Endpoint:
     raise OSError(f"no free port on {wanted.host} from {wanted.port} on")
 
 
+def _tls(given: Sequence[str] | None) -> Tls | None:
+    return None if given is None else Tls(*(Path(one).absolute() for one in given))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    render = commands.add_parser("render", help="write envoy.json and contract.pb into a folder")
+    render = commands.add_parser("render", help="write what Envoy reads into a folder")
     render.add_argument("folder", type=Path)
-    render.add_argument("--upstream", action="append", required=True, metavar="HOST:PORT")
-    render.add_argument("--resolve", action="store_true", help="upstreams are names")
+    render.add_argument("--worker", action="append", default=[], metavar="HOST:PORT")
     render.add_argument("--admin", default="127.0.0.1:9901", metavar="HOST:PORT")
-    render.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
+    render.add_argument("--container", action="store_true", help="addresses of docker-compose.yml")
+    render.add_argument("--with-tls", action="store_true", help="of the container: port 8443")
     render.add_argument("--validate", action="store_true", help="let Envoy look at it")
     serve = commands.add_parser("serve", help="an Envoy in front of the server that runs here")
     serve.add_argument("--home", type=Path, default=Path(".eps"))
@@ -119,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--listen", default="127.0.0.1:8080", metavar="HOST:PORT")
         one.add_argument("--origin", action="append", default=[], help="a web origin that may call")
         one.add_argument("--pages", type=Path, help="folder of the built web app")
+        one.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="in one folder")
+        one.add_argument("--upstream-ca", type=Path, help="workers speak TLS; whom to believe")
     return parser
 
 

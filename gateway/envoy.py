@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from .descriptors import service_names
-from .options import Endpoint, GatewayOptions
-from .pages import page_routes
-from .routes import CLUSTER, FROM_OUTSIDE, SECURITY, Config, to_service
+from .options import GatewayOptions
+from .pages import MAX_FILE_BYTES, page_routes
+from .routes import FROM_OUTSIDE, SECURITY, Config, document, to_service
+from .tls import towards_callers
+from .upstream import address, cluster
+
+DESCRIPTORS_FILE = "contract.pb"
+OPENAPI_FILE = "openapi.json"
 
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
-_MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 
 def render(options: GatewayOptions) -> str:
@@ -25,12 +28,12 @@ def configuration(options: GatewayOptions) -> Config:
         "node": {"id": "gateway", "cluster": "enhanced-prompt-service"},
         "static_resources": {
             "listeners": [_listener(options)],
-            "clusters": [_cluster(options)],
+            "clusters": [cluster(options)],
         },
         "overload_manager": _overload(),
     }
     if options.admin is not None:
-        made["admin"] = {"address": _address(options.admin)}
+        made["admin"] = {"address": address(options.admin)}
     return made
 
 
@@ -44,26 +47,10 @@ def _listener(options: GatewayOptions) -> Config:
         ]
     }
     if options.tls is not None:
-        chain["transport_socket"] = {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {
-                "@type": "type.googleapis.com/"
-                "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {
-                    "alpn_protocols": ["h2", "http/1.1"],
-                    "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                    "tls_certificates": [
-                        {
-                            "certificate_chain": {"filename": str(options.tls.certificate)},
-                            "private_key": {"filename": str(options.tls.key)},
-                        }
-                    ],
-                },
-            },
-        }
+        chain["transport_socket"] = towards_callers(options.tls, options.folder)
     return {
         "name": "edge",
-        "address": _address(options.listen),
+        "address": address(options.listen),
         "per_connection_buffer_limit_bytes": 1024 * 1024,
         "filter_chains": [chain],
     }
@@ -75,7 +62,15 @@ def _connection_manager(options: GatewayOptions) -> Config:
         "http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "edge",
         "codec_type": "AUTO",
+        # Whoever comes in is from outside, also from this machine: what only Envoy may say to
+        # itself is taken away from requests.
         "use_remote_address": True,
+        "internal_address_config": {
+            "unix_sockets": False,
+            # Nobody's: an empty list would mean the private networks.
+            "cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}],
+        },
+        "max_request_headers_kb": 32,
         "normalize_path": True,
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
@@ -89,7 +84,7 @@ def _connection_manager(options: GatewayOptions) -> Config:
         "drain_timeout": f"{options.drain_s:g}s",
         "common_http_protocol_options": {
             "idle_timeout": "3600s",
-            "headers_with_underscores_action": "REJECT_REQUEST",
+            "headers_with_underscores_action": "DROP_HEADER",
         },
         "http2_protocol_options": {
             "max_concurrent_streams": 1000,
@@ -112,7 +107,7 @@ def _http_filters(options: GatewayOptions) -> list[Config]:
             "grpc_json_transcoder",
             "grpc_json_transcoder.v3.GrpcJsonTranscoder",
             {
-                "proto_descriptor": str(options.descriptors),
+                "proto_descriptor": str(options.folder / DESCRIPTORS_FILE),
                 "services": service_names(),
                 "convert_grpc_status": True,
                 "print_options": {
@@ -163,13 +158,18 @@ def _routes(options: GatewayOptions) -> Config:
         headers["strict-transport-security"] = "max-age=31536000"
     return {
         "name": "edge",
-        "max_direct_response_body_size_bytes": _MAX_PAGE_BYTES,
+        "max_direct_response_body_size_bytes": MAX_FILE_BYTES,
         "virtual_hosts": [
             {
                 "name": "all",
                 "domains": ["*"],
                 "typed_per_filter_config": {"envoy.filters.http.cors": _cors(options.origins)},
-                "routes": [*to_service(options.idle_s), *pages, _NOTHING],
+                "routes": [
+                    *to_service(options.idle_s),
+                    document("/openapi.json", options.folder / OPENAPI_FILE, "application/json"),
+                    *pages,
+                    _NOTHING,
+                ],
             }
         ],
         "request_headers_to_remove": list(FROM_OUTSIDE),
@@ -195,7 +195,7 @@ def _cors(origins: tuple[str, ...]) -> Config:
         "allow_origin_string_match": [{"exact": one} for one in origins],
         "allow_methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
         "allow_headers": "authorization, content-type, x-grpc-web, x-user-agent, grpc-timeout, "
-        "x-request-id, x-stream, if-match",
+        "x-request-id, x-stream, x-stream-events, x-tenant, x-api-key, if-match",
         "expose_headers": "grpc-status, grpc-message, grpc-status-details-bin, x-request-id, "
         "x-replica, retry-after",
         "max_age": "600",
@@ -231,73 +231,42 @@ def _access_log() -> Config:
 
 
 def _local_replies() -> Config:
-    """What the gateway says itself: like other errors a JSON object with code and message, and
-    Envoy's own word for the reason."""
-    return {
-        "body_format": {
-            "json_format": {
-                "code": "%RESPONSE_CODE%",
-                "message": "%LOCAL_REPLY_BODY%",
-                "reason": "%RESPONSE_CODE_DETAILS%",
-            },
-            "content_type": "application/json",
+    """What the gateway refuses itself: like other errors a JSON object with code and message, and
+    Envoy's own word for the reason. The web app's files are such replies too, and stay as they
+    are."""
+    refused: Config = {
+        "status_code_filter": {
+            "comparison": {
+                "op": "GE",
+                "value": {"default_value": 400, "runtime_key": "edge.least_refusal"},
+            }
         }
     }
-
-
-def _cluster(options: GatewayOptions) -> Config:
-    return {
-        "name": CLUSTER,
-        "type": "STRICT_DNS" if options.resolve else "STATIC",
-        "connect_timeout": "1s",
-        "lb_policy": "LEAST_REQUEST",
-        "load_assignment": {
-            "cluster_name": CLUSTER,
-            "endpoints": [
-                {
-                    "lb_endpoints": [
-                        {"endpoint": {"address": _address(one)}} for one in options.upstreams
-                    ]
-                }
-            ],
-        },
-        # A worker that drains says NOT_SERVING; what runs on it goes on.
-        "health_checks": [
-            {
-                "timeout": "1s",
-                "interval": "2s",
-                "no_traffic_interval": "2s",
-                "interval_jitter": "0.2s",
-                "unhealthy_threshold": 1,
-                "healthy_threshold": 1,
-                "reuse_connection": True,
-                "grpc_health_check": {},
-            }
-        ],
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": 10_000,
-                    "max_pending_requests": 10_000,
-                    "max_requests": 100_000,
-                    "max_retries": 100,
-                }
-            ]
-        },
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/"
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {
-                    "http2_protocol_options": {
-                        "max_concurrent_streams": 1000,
-                        "connection_keepalive": {"interval": "30s", "timeout": "10s"},
-                    }
-                },
-            }
-        },
+    # gRPC's message is the bare text. What was transcoded looks like gRPC by now, but for this.
+    transcoded: Config = {
+        "header_filter": {"header": {"name": "x-envoy-original-path", "present_match": True}}
     }
+    no_grpc: Config = {
+        "header_filter": {
+            "header": {
+                "name": "content-type",
+                "string_match": {"prefix": "application/grpc"},
+                "invert_match": True,
+                "treat_missing_header_as_empty": True,
+            }
+        }
+    }
+    http = {"or_filter": {"filters": [no_grpc, transcoded]}}
+    said = {
+        "json_format": {
+            "code": "%RESPONSE_CODE%",
+            "message": "%LOCAL_REPLY_BODY%",
+            "reason": "%RESPONSE_CODE_DETAILS%",
+        },
+        "content_type": "application/json",
+    }
+    filters = {"and_filter": {"filters": [refused, http]}}
+    return {"mappers": [{"filter": filters, "body_format_override": said}]}
 
 
 def _overload() -> Config:
@@ -314,7 +283,3 @@ def _overload() -> Config:
             }
         ]
     }
-
-
-def _address(endpoint: Endpoint) -> dict[str, Any]:
-    return {"socket_address": {"address": endpoint.host, "port_value": endpoint.port}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,12 @@ from types import TracebackType
 from typing import IO, Self
 
 from .descriptors import descriptor_set
-from .envoy import render
+from .envoy import DESCRIPTORS_FILE, OPENAPI_FILE, render
 from .options import Endpoint, GatewayOptions
+from .tls import SECRETS_FILE, secrets
+
+OPENAPI = Path(__file__).with_name("openapi.json")
+"""The contract's HTTP side, made by `make gen`."""
 
 _READY_S = 20.0
 _POLL_S = 0.02
@@ -138,13 +143,20 @@ class Gateway:
         self.stop()
 
 
-def prepare(options: GatewayOptions, folder: Path) -> Path:
-    """Write what Envoy reads into a folder; the configuration's path."""
+def prepare(options: GatewayOptions, folder: Path, at: Path | None = None) -> Path:
+    """Write what Envoy reads into a folder; the configuration's path.
+
+    `at` is where Envoy finds the folder, if elsewhere. Raises OSError, and ValueError where the
+    web app can't be served.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptors = folder / "contract.pb"
-    descriptors.write_bytes(descriptor_set())
+    options = replace(options, folder=(at or folder.absolute()))
+    (folder / DESCRIPTORS_FILE).write_bytes(descriptor_set())
+    shutil.copyfile(OPENAPI, folder / OPENAPI_FILE)
+    if options.tls is not None:
+        (folder / SECRETS_FILE).write_text(json.dumps(secrets(options.tls), indent=2) + "\n")
     config = folder / "envoy.json"
-    config.write_text(render(replace(options, descriptors=descriptors)))
+    config.write_text(render(options))
     return config
 
 

@@ -6,6 +6,7 @@ made from, and a second run does nothing.
 
     python3 scripts/bootstrap.py run    # what `make run` needs
     python3 scripts/bootstrap.py dev    # what tests and checks need as well
+    python3 scripts/bootstrap.py server # what a container of the server needs
 
 The project is put on the path by a `.pth` file instead of a build, so that every byte that is
 installed stands in the lock with its hash.
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
 NEWER = ("python3.13", "python3.12", "python3.11", "python3.14")
-LOCKS = {"run": ROOT / "requirements" / "run.txt", "dev": ROOT / "requirements" / "dev.txt"}
+LOCKS = {name: ROOT / "requirements" / (name + ".txt") for name in ("run", "dev", "server")}
 SOURCES = (ROOT / "clients" / "python", ROOT / "server")
 
 # The shell line lets a path with spaces be an interpreter; to Python it is a string.
@@ -94,7 +95,7 @@ def _need_supported_python():
     for name in NEWER:
         newer = shutil.which(name)
         if newer:
-            os.execv(newer, [newer, *sys.argv])
+            os.execv(newer, [newer, *sys.argv])  # noqa: S606 - no shell is wanted
     sys.exit(
         "Python {}.{} or newer is needed, this is {}.{}. On Debian and Ubuntu type:\n\n"
         "    sudo apt-get install python3.11 python3.11-venv\n".format(
@@ -162,5 +163,5 @@ def say(line):
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: bootstrap.py run|dev")
+        sys.exit("usage: bootstrap.py run|dev|server")
     ensure(sys.argv[1])

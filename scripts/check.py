@@ -107,6 +107,14 @@ def bound_to_a_place(text: str) -> list[str]:
     return found
 
 
+def edge() -> list[str]:
+    """What Envoy itself finds wrong with the gateway's configuration, where there is an Envoy."""
+    sys.path.insert(0, str(ROOT))
+    from gateway.check import complaints
+
+    return complaints()
+
+
 PYTHON = str(BIN / "python")
 BUF = str(BIN / "buf")
 CHECKS = (
@@ -128,6 +136,7 @@ CHECKS = (
     ),
     Check("locks", ((PYTHON, "scripts/lock.py", "--check"),)),
     Check("addresses", function=addresses),
+    Check("gateway", function=edge, needs=("gateway/openapi.json",)),
 )
 
 

@@ -1,9 +1,10 @@
-"""Generate the typed Python stubs in clients/python/enhanced_prompt/v1 from protos/.
+"""Generate the typed Python stubs in clients/python/enhanced_prompt/v1 from protos/, and the
+OpenAPI document of the gateway.
 
 They are committed, so that nobody needs a compiler to use them. Google's own protos are not
 generated: their stubs come with googleapis-common-protos and protobuf.
 
-    python scripts/gen.py           write the stubs
+    python scripts/gen.py           write the stubs and gateway/openapi.json
     python scripts/gen.py --check   fail when a fresh generation differs, or a file is stale
 """
 
@@ -20,6 +21,7 @@ PROTOS = ROOT / "protos"
 GOOGLE = PROTOS / "third_party"
 PACKAGE = Path("enhanced_prompt/v1")
 TARGET = ROOT / "clients" / "python" / PACKAGE
+OPENAPI = ROOT / "gateway" / "openapi.json"
 INIT = '"""Generated from protos/enhanced_prompt/v1 by scripts/gen.py. Do not edit."""\n'
 
 
@@ -58,6 +60,23 @@ def generate(into: Path) -> dict[str, bytes]:
     return made
 
 
+def openapi_document(into: Path) -> bytes:
+    """gateway/openapi.json, made anew from the protos and their comments."""
+    sys.path.insert(0, str(ROOT))
+    from gateway.openapi import openapi
+
+    sources = [path.relative_to(PROTOS).as_posix() for path in (PROTOS / PACKAGE).glob("*.proto")]
+    described = into / "contract.pb"
+    command = [
+        *(sys.executable, "-m", "grpc_tools.protoc"),
+        *(f"--proto_path={PROTOS}", f"--proto_path={GOOGLE}"),
+        *("--include_imports", "--include_source_info", f"--descriptor_set_out={described}"),
+        *sorted(sources),
+    ]
+    subprocess.run(command, check=True)
+    return openapi(described.read_bytes(), PACKAGE.name).encode()
+
+
 def present() -> dict[str, bytes]:
     """What is committed now."""
     if not TARGET.is_dir():
@@ -72,15 +91,20 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wanted = generate(Path(folder))
+        document = openapi_document(Path(folder))
     there = present()
     different = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
     if options.check:
         for name in different:
             state = "is stale" if name not in wanted else "differs from a fresh generation"
             print(f"{(TARGET / name).relative_to(ROOT)} {state}", file=sys.stderr)
-        if different:
+        stale = not OPENAPI.exists() or OPENAPI.read_bytes() != document
+        if stale:
+            print(f"{OPENAPI.relative_to(ROOT)} differs from a fresh generation", file=sys.stderr)
+        if different or stale:
             print("run: make gen", file=sys.stderr)
-        return 1 if different else 0
+        return 1 if different or stale else 0
+    OPENAPI.write_bytes(document)
     TARGET.mkdir(parents=True, exist_ok=True)
     for name in different:
         if name in wanted:

@@ -4,8 +4,8 @@ Programs that tests start, and that live in environments of their own, are asked
 requirements/*.in beside their lock.
 
 The locks are universal (every platform and Python that the project supports), hold a hash for every
-file, and carry no index address. run.txt takes its versions from dev.txt, so that what is tested is
-what runs. Pinned versions stay unless `--upgrade` is given.
+file, and carry no index address. run.txt and server.txt (the container's) take their versions from
+dev.txt, so that what is tested is what runs. Pinned versions stay unless `--upgrade` is given.
 
 `--check` works without a network: what pyproject.toml asks for is exactly what the locks say that
 it asked for, in versions that it allows.
@@ -27,8 +27,9 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "requirements/dev.txt": ("server", "postgres", "llm", "gateway", "dev"),
+    "requirements/dev.txt": ("server", "postgres", "llm", "otel", "gateway", "dev"),
     "requirements/run.txt": ("server", "postgres", "gateway"),
+    "requirements/server.txt": ("server", "postgres", "llm"),
 }
 PROGRAMS = {"requirements/litellm.txt": "requirements/litellm.in"}
 DIRECT = "enhanced-prompt-service (pyproject.toml)"

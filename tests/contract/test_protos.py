@@ -22,6 +22,7 @@ from enhanced_prompt.v1 import (
     answers_pb2,
     chat_pb2,
     compat_service_pb2,
+    consent_service_pb2,
     errors_pb2,
     event_service_pb2,
     history_service_pb2,
@@ -45,6 +46,7 @@ PROTOS = ROOT / "protos"
 PACKAGE = "enhanced_prompt.v1"
 SERVICE_FILES = (
     compat_service_pb2,
+    consent_service_pb2,
     event_service_pb2,
     history_service_pb2,
     insight_service_pb2,
@@ -56,7 +58,9 @@ SERVICE_FILES = (
 RPCS = {
     "CompatService": "AskStream CreateChatCompletion GetChatbotPrewarm GetChatbotHealth"
     " ListDashboardPromptResponses ListDashboardProactiveInsights StreamMetrics",
-    "EventService": "IngestEvents BatchIngestEvents ListEvents GetEvent CountEvents ListCameras",
+    "ConsentService": "GetConsent GiveConsent WithdrawConsent",
+    "EventService": "IngestEvents BatchIngestEvents IngestCloudEvents ListEvents GetEvent "
+    "GetEventClip CountEvents ListCameras",
     "HistoryService": "GetConversation ListConversations ListMessages SearchMessages"
     " ListPromptResponses GetPromptAnalytics DeleteConversation ExportConversations",
     "InsightService": "SubscribeInsights ListInsights GetInsight AcknowledgeInsights MuteInsights"

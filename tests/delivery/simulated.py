@@ -34,6 +34,7 @@ class SimulatedTime:
         self.seconds = 0.0
         self._waiting: list[tuple[float, asyncio.Event]] = []
         self._changed = asyncio.Event()
+        self.quiet: Callable[[], bool] = lambda: True  # nothing is under way or being written
 
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=self.seconds)
@@ -69,9 +70,13 @@ class SimulatedTime:
             await asyncio.sleep(0)
 
     async def _idle(self, waiters: int) -> None:
-        while len(self._waiting) < waiters:
-            self._changed.clear()
-            await self._changed.wait()
+        while True:
+            while len(self._waiting) < waiters:
+                self._changed.clear()
+                await self._changed.wait()
+            if self.quiet():
+                return
+            await asyncio.sleep(0.001)
 
 
 class FakeReceiver:
@@ -109,6 +114,14 @@ class Simulation:
         self.reports: list[tuple[str, str]] = []
         self._bus = MemoryBus(time.monotonic, 60)
         self._running = 0
+        self._dispatchers: set[Dispatcher] = set()
+        self.clock.quiet = self._quiet
+
+    def _quiet(self) -> bool:
+        terms = [one._term for one in self._dispatchers]
+        return all(
+            one is None or (not one._under_way and one._ledger._nothing.is_set()) for one in terms
+        )
 
     def dispatcher(
         self, to: Destination, receiver: object, holder: str = "me", options: Options = OPTIONS
@@ -132,6 +145,7 @@ class Simulation:
     async def running(self, *dispatchers: Dispatcher) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(one.run()) for one in dispatchers]
         self._running += 2 * len(dispatchers)  # a pump and a lease each
+        self._dispatchers.update(dispatchers)
         try:
             yield
         finally:
@@ -139,6 +153,7 @@ class Simulation:
                 one.cancel()
             await asyncio.wait(tasks)
             self._running -= 2 * len(dispatchers)
+            self._dispatchers.difference_update(dispatchers)
 
     async def pass_by(self, seconds: float) -> None:
         await self.clock.pass_by(seconds, self._running)

@@ -16,6 +16,7 @@ from tests.support.require import program
 CALLS = {
     "PromptService": ("Answer", '{"query": "what happened today?"}', "completed"),
     "HistoryService": ("ListConversations", "{}", "{"),
+    "ConsentService": ("GetConsent", "{}", "CONSENT_STATE_NOT_GIVEN"),
     "EventService": ("ListEvents", "{}", "{"),
     "SiteService": ("ListSites", "{}", "{"),
     "InsightService": ("ListInsights", "{}", "{"),

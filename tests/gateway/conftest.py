@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from gateway.__main__ import endpoint
 from gateway.launch import Gateway, loopback
-from gateway.options import Endpoint, GatewayOptions
+from gateway.options import GatewayOptions
 from tests.support.postgres import free_port
 from tests.support.redis import redis_server
 from tests.workers.service import Workers, workers
@@ -19,25 +22,30 @@ ORIGIN = "https://ops.example"
 
 
 @contextmanager
-def gateway_to(folder: Path, upstreams: list[str], pages: Path | None = None) -> Iterator[Gateway]:
-    """An Envoy in front of some servers."""
+def gateway_to(folder: Path, upstreams: list[str], **more: Any) -> Iterator[Gateway]:
+    """An Envoy in front of some servers; `more` are further options."""
     folder.mkdir(parents=True, exist_ok=True)
-
-    def endpoint(address: str) -> Endpoint:
-        host, _, port = address.rpartition(":")
-        return Endpoint(host, int(port))
-
     options = GatewayOptions(
         listen=loopback(free_port()),
         upstreams=tuple(endpoint(one) for one in upstreams),
-        descriptors=Path(),
         admin=loopback(free_port()),
         origins=(ORIGIN,),
-        pages=pages,
         drain_s=1.0,
+        **more,
     )
     with (folder / "log").open("wb") as log, Gateway(options, folder, log) as running:
         yield running
+
+
+@asynccontextmanager
+async def gateway_beside(folder: Path, upstreams: list[str], **more: Any) -> AsyncIterator[Gateway]:
+    """The same, in front of servers of this test's own event loop."""
+    managed = gateway_to(folder, upstreams, **more)
+    running = await asyncio.to_thread(managed.__enter__)
+    try:
+        yield running
+    finally:
+        await asyncio.to_thread(managed.__exit__, None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, service: Workers) -> Itera
 
 
 @pytest.fixture
-async def http(gateway: Gateway) -> Iterator[httpx.AsyncClient]:
+async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client:
         yield client

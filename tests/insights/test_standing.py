@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from enhanced_prompt_service.domain.insights import InsightFilter, Revision, Sev
 from enhanced_prompt_service.domain.standing import Progress, Rule, StandingQuestion
 from enhanced_prompt_service.domain.times import DailyRange, Interval, RecurringMask
 from enhanced_prompt_service.insights.standing import Step, look, windows
-from enhanced_prompt_service.insights.standing_loop import StandingLoop, StandingParts
+from enhanced_prompt_service.insights.standing_loop import StandingLoop, StandingParts, anybody
 from enhanced_prompt_service.storage import Stores
 
 ME = Caller()
@@ -150,7 +150,13 @@ def test_a_restricted_zone_makes_it_more_urgent() -> None:
 class Running:
     """A loop whose site clock is set by hand."""
 
-    def __init__(self, stores: Stores, at: datetime = EVENING, holder: str = "one") -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        at: datetime = EVENING,
+        holder: str = "one",
+        may_keep: Callable[[Caller], Awaitable[bool]] = anybody,
+    ) -> None:
         self.clock = FixedClock(at)
         self.errors: list[Exception] = []
 
@@ -168,6 +174,7 @@ class Running:
                 site_now=self.clock.now,
                 sleep=never,
                 report=self.errors.append,
+                may_keep=may_keep,
             ),
             holder,
         )
@@ -270,6 +277,26 @@ async def test_a_paused_question_tells_nothing(stores: Stores) -> None:
     await stores.events.ingest(ME, [event(EVENING + MINUTE)])
     await Running(stores).at(EVENING + 2 * MINUTE)
     assert await log(stores) == []
+
+
+async def test_a_question_whose_owner_withdrew_consent_rests_until_it_is_given_again(
+    stores: Stores,
+) -> None:
+    consented = False
+
+    async def may_keep(owner: Caller) -> bool:
+        assert owner.user == ME.user
+        return consented
+
+    made = await stores.standing.create(question(), now=REAL)
+    await stores.events.ingest(ME, [event(EVENING + MINUTE)])
+    running = Running(stores, may_keep=may_keep)
+    await running.at(EVENING + 2 * MINUTE)
+    assert await log(stores) == []
+    assert await stores.standing.get(ME, "q") == made
+    consented = True
+    await running.at(EVENING + 3 * MINUTE)
+    assert len(await log(stores)) == 1
 
 
 async def test_what_is_paused_or_deleted_while_it_is_looked_at_tells_nothing(

@@ -45,16 +45,19 @@ def settings(folder: Path, there: Receiving, monkeypatch: pytest.MonkeyPatch) ->
 
 async def arrived(there: Receiving, count: int) -> list[dict]:
     async with asyncio.timeout(60):
-        while len(found := there.arrivals()) < count:
+        while True:
+            found = there.arrivals()
+            if len(found) >= count:
+                return found
             await asyncio.sleep(0.05)
-    return found
 
 
 async def test_answers_insights_exports_and_deletions_arrive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
-        receiving(tmp_path) as there, create_app(settings(tmp_path, there, monkeypatch)) as app,
+        receiving(tmp_path) as there,
+        create_app(settings(tmp_path, there, monkeypatch)) as app,
         AsyncClient(app.address) as client,
     ):
         answer = await client.answer("What happened today?", conversation_id="talk")

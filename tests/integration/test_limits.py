@@ -11,6 +11,7 @@ import pytest
 from google.rpc.error_details_pb2 import QuotaFailure, RetryInfo
 
 from enhanced_prompt.v1 import chat_pb2, prompt_service_pb2
+from enhanced_prompt_service.rpc.server import contract_services
 from tests.integration.agents import HeldAgent
 from tests.integration.conftest import Start
 from tests.integration.test_identity import calling, mia, tokens
@@ -182,3 +183,132 @@ async def test_replicas_count_together(start: Start, tmp_path: Path) -> None:
             for stubs in (first, second):
                 assert reason(await refused(stubs.answer(mia()))) == "RATE_LIMITED"
             await second.answer(mia(sub="noah"))
+
+
+async def test_metadata_beyond_its_limit_is_refused_and_the_server_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    async with start(HeldAgent(), **tokens(tmp_path)) as app, calling(app) as stubs:
+        await stubs.cameras((*mia(), ("x-note", "x" * 1024)))
+        error = await refused(stubs.cameras((*mia(), ("x-note", "x" * 40 * 1024))))
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await stubs.cameras(mia())
+
+
+async def test_with_memory_short_nothing_new_begins_and_what_runs_can_be_read_and_stopped(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tight = False
+    monkeypatch.setattr("enhanced_prompt_service.app.callers.Headroom.tight", lambda self: tight)
+    agent = HeldAgent()
+    async with (
+        start(agent, limit_memory_bytes=2**40, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        ask = stubs.prompts.Ask(prompt_service_pb2.AskRequest(query="one"), metadata=mia())
+        started = await ask.read()
+        chat = stubs.prompts.Chat(metadata=mia())
+        await chat.write(chat_pb2.ChatRequest(setup=chat_pb2.ChatSetup()))
+        await frame(chat, "ready")
+        tight = True
+        for call in (stubs.answer(mia()), stubs.prompts.Chat(metadata=mia()).read()):
+            error = await refused(call)
+            assert (error.code(), reason(error)) == (
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "RATE_LIMITED",
+            )
+            (quota,) = details(status(error), QuotaFailure)
+            assert quota.violations[0].subject == "server"
+            assert dict(error.trailing_metadata())["retry-after"] == "5"
+        prompt = chat_pb2.ChatPrompt(message_id="m1", query="one")
+        await chat.write(chat_pb2.ChatRequest(prompt=prompt))
+        assert (await frame(chat, "rejected")).message_id == "m1"
+        await stubs.cameras(mia())
+        cancel = prompt_service_pb2.CancelTurnRequest(turn_id=started.turn.turn_id)
+        await stubs.prompts.CancelTurn(cancel, metadata=mia())
+        tight = False
+        agent.allow(10)
+        await stubs.answer(mia())
+
+
+async def test_a_process_larger_than_it_may_be_says_so_and_refuses(
+    start: Start, tmp_path: Path
+) -> None:
+    async with (
+        start(HeldAgent(), limit_memory_bytes=1, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        error = await refused(stubs.answer(mia()))
+        assert "memory" in str(error.details())
+
+
+async def test_streams_and_other_calls_have_budgets_apart(start: Start, tmp_path: Path) -> None:
+    async with (
+        start(HeldAgent(), limit_calls=2, **tokens(tmp_path)) as app,
+        calling(app) as stubs,
+    ):
+        for _ in range(2):
+            await stubs.cameras(mia())
+        await refused(stubs.cameras(mia()))
+        for _ in range(2):
+            chat = stubs.prompts.Chat(metadata=mia())
+            await chat.write(chat_pb2.ChatRequest(setup=chat_pb2.ChatSetup()))
+            await frame(chat, "ready")
+            chat.cancel()
+        error = await refused(stubs.prompts.Chat(metadata=mia()).read())
+        (quota,) = details(status(error), QuotaFailure)
+        assert quota.violations[0].description == "2 streams a minute"
+
+
+def nested(levels: int) -> bytes:
+    """A google.protobuf.Struct in which structs lie so deep, as bytes: no library would make it."""
+
+    def field(number: int, data: bytes) -> bytes:
+        size, length = len(data), b""
+        while size > 0x7F:
+            length += bytes([size & 0x7F | 0x80])
+            size >>= 7
+        return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+    found = b""
+    for _ in range(levels):
+        found = field(1, field(1, b"a") + field(2, field(5, found)))
+    return found
+
+
+@pytest.mark.parametrize(
+    "method", ["PromptService/OptimizePrompt", "InsightService/PublishInsight", "PromptService/Ask"]
+)
+async def test_a_message_that_is_nested_too_deep_is_none(start: Start, method: str) -> None:
+    path = f"/enhanced_prompt.v1.{method}"
+    fields = {
+        field.message_type.full_name: field.number
+        for service in contract_services()
+        if service.name == method.partition("/")[0]
+        for field in service.methods_by_name[method.partition("/")[2]].input_type.fields
+        if field.message_type is not None
+    }
+    # Where there is no struct in it, what nobody knows may be as deep as it likes.
+    number = fields.get("google.protobuf.Struct", 500)
+    head = bytes([(number << 3 | 2) & 0x7F | 0x80, number << 3 >> 7])
+    async with (
+        start() as app,
+        grpc.aio.insecure_channel(app.address) as channel,
+    ):
+        for levels in (40, 1_000, 50_000):
+            data = nested(levels)
+            size = b""
+            rest = len(data)
+            while rest > 0x7F:
+                size += bytes([rest & 0x7F | 0x80])
+                rest >>= 7
+            message = head + size + bytes([rest]) + data
+            call: Any = channel.unary_unary(path)(message, timeout=60)
+            if method.endswith("Ask"):
+                call = channel.unary_stream(path)(message, timeout=60).read()
+            error = await refused(call)
+            expected = "MALFORMED_MESSAGE" if number != 500 else "REQUIRED_FIELD_MISSING"
+            assert (error.code(), reason(error)) == (
+                grpc.StatusCode.INVALID_ARGUMENT,
+                expected,
+            ), levels

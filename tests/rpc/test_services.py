@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from inspect import getmembers, iscoroutinefunction
@@ -10,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import BadRequest
 
@@ -169,6 +171,41 @@ async def test_sequences_rise_within_a_stream(tmp_path: Path, sequences: list[in
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violations(error) == ["sequence"]
     assert kept.total.matches == len(sequences) - 1  # what came before is stored
+
+
+async def test_cloud_events_are_stored_and_their_bad_ones_named(tmp_path: Path) -> None:
+    good = {"specversion": "1.0", "id": "1", "source": "nvr", "type": "x.person", "subject": "cam",
+            "time": "2026-03-01T12:00:00Z"}  # fmt: skip
+    batch = [good, {**good, "id": "2", "time": "soon"}, good]
+    async with running(tmp_path) as stack:
+        response = await stack.events.IngestCloudEvents(_posted(batch, "-batch"))
+        stored = await stack.events.GetEvent(event_service_pb2.GetEventRequest(event_id="nvr#1"))
+        await kit.gone()
+    assert (response.created, response.duplicates) == (1, 1)
+    [refused] = response.rejected
+    assert (refused.index, refused.event_id, refused.field) == (1, "nvr#2", "start_time")
+    assert (stored.event.camera_id, stored.event.site) == ("cam", "shop")
+
+
+async def test_where_no_cloud_event_is_one_the_call_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as stack:
+        error = await kit.refused(stack.events.IngestCloudEvents(_posted({"specversion": "1.0"})))
+        whole = await kit.refused(stack.events.IngestCloudEvents(_posted("text")))
+        unsaid = await kit.refused(
+            stack.events.IngestCloudEvents(event_service_pb2.IngestCloudEventsRequest())
+        )
+        await kit.gone()
+    assert violations(error) == ["id"]
+    assert violations(whole) == violations(unsaid) == ["body"]
+
+
+def _posted(told: object, mode: str = "") -> event_service_pb2.IngestCloudEventsRequest:
+    return event_service_pb2.IngestCloudEventsRequest(
+        body=HttpBody(
+            content_type=f"application/cloudevents{mode}+json", data=json.dumps(told).encode()
+        ),
+        site="shop",
+    )
 
 
 async def test_a_message_without_a_batch_is_refused(tmp_path: Path) -> None:

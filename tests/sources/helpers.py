@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from enhanced_prompt_service.domain.catalogue import Site
 from enhanced_prompt_service.domain.events import Coverage, Event, Ingested
+from enhanced_prompt_service.domain.insights import InsightDraft
 from enhanced_prompt_service.sources.sink import Receipt
 
 
@@ -20,6 +21,7 @@ class MemorySink:
         self.events: dict[str, Event] = {}
         self.coverage: list[Coverage] = []
         self.sites: list[Site] = []
+        self.insights: list[tuple[InsightDraft, tuple[str, ...]]] = []
         self.batches: list[int] = []
         self.fail: Callable[[int], Exception | None] = lambda batch: None
 
@@ -46,6 +48,14 @@ class MemorySink:
 
     async def put_site(self, site: Site, /) -> None:
         self.sites.append(site)
+
+    async def publish_insight(self, draft: InsightDraft, event_ids: Sequence[str], /) -> None:
+        self._maybe_fail()
+        self.insights.append((draft, tuple(event_ids)))
+
+    async def stored_event(self, event_id: str, /) -> Event | None:
+        self._maybe_fail()
+        return self.events.get(event_id)
 
     def _maybe_fail(self) -> None:
         if (error := self.fail(len(self.batches))) is not None:

@@ -36,6 +36,7 @@ from .makers import ME, at, begin, event, response
 LATER = (
     "detector_states",
     "standing_questions",
+    "consents",
     *("insight_logs", "insights", "insight_names", "insight_revisions", "insight_requests"),
     *("mutes", "subscriptions", "fences"),
     *("outbox", "outbox_destinations"),

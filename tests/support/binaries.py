@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LITELLM = ROOT / ".tools" / "litellm" / "bin" / "litellm"
 """LiteLLM's proxy, which lives in an environment of its own (scripts/soak_services.py)."""
 # Debian keeps the server's programs of each PostgreSQL version out of the PATH; newest first.
-EXTRA = (ROOT / ".tools" / "bin", Path("/usr/local/go/bin"))
+EXTRA = (ROOT / ".tools" / "bin", Path("/usr/local/go/bin"), Path("/usr/sbin"))
 
 
 def find(program: str) -> Path | None:

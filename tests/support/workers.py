@@ -24,7 +24,7 @@ from .postgres import free_port
 
 START_S = 60.0  # an upper bound that a working machine never comes near
 STOP_S = 30.0
-_CONNECT = [
+CONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
@@ -133,7 +133,7 @@ class Worker:
         return self._process
 
     async def _healthy(self) -> None:
-        async with grpc.aio.insecure_channel(self.address, _CONNECT) as channel:
+        async with grpc.aio.insecure_channel(self.address, CONNECT) as channel:
             call = health_pb2_grpc.HealthStub(channel).Watch(
                 health_pb2.HealthCheckRequest(), wait_for_ready=True
             )

@@ -17,6 +17,8 @@ from typing import Any
 from tests.support.binaries import ROOT
 from tests.support.redis import RedisServer
 
+WAIT_S = 100.0  # an upper bound that a working machine never comes near
+
 
 @dataclass(slots=True)
 class Workers:
@@ -106,7 +108,7 @@ def workers(
 
 def until(condition: Callable[[], Any]) -> None:
     """Wait for something that only looking at processes and files can tell."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_S
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("it did not come about")

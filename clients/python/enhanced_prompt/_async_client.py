@@ -22,10 +22,12 @@ from . import _methods as methods
 from ._aio import AsyncTransport
 from ._async_chat import AsyncChat
 from ._async_turn import AsyncTurnStream
+from ._consent import AsyncConsentCalls
 from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
 from ._insight_calls import AsyncInsightCalls
+from ._metrics import AsyncMetricsCalls
 from ._options import DEFAULT_TARGET, ClientOptions
 from ._prompts import AsyncPromptCalls
 from ._requests import (
@@ -74,7 +76,9 @@ from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteReques
 from .v1.turns_pb2 import Turn
 
 
-class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls, AsyncInsightCalls):
+class AsyncClient(
+    AsyncTemplateCalls, AsyncPromptCalls, AsyncInsightCalls, AsyncConsentCalls, AsyncMetricsCalls
+):
     """Talks to one service, over one connection, from one event loop.
 
         async with AsyncClient() as client:

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from .v1 import chat_pb2 as chat
+from .v1 import consent_service_pb2 as consent
 from .v1 import event_service_pb2 as events
 from .v1 import history_service_pb2 as history
 from .v1 import insight_service_pb2 as insights
@@ -35,6 +36,10 @@ class Method(Generic[RequestT, ResponseT]):
 
 def _prompt(name: str) -> str:
     return f"/enhanced_prompt.v1.PromptService/{name}"
+
+
+def _consent(name: str) -> str:
+    return f"/enhanced_prompt.v1.ConsentService/{name}"
 
 
 def _events(name: str) -> str:
@@ -74,6 +79,16 @@ OPTIMIZE_PROMPT: Final = Method(
 )
 GENERATE_CONTENT: Final = Method(
     _prompt("GenerateContent"), prompt.GenerateContentRequest, prompt.GenerateContentResponse
+)
+
+GET_CONSENT: Final = Method(
+    _consent("GetConsent"), consent.GetConsentRequest, consent.GetConsentResponse
+)
+GIVE_CONSENT: Final = Method(
+    _consent("GiveConsent"), consent.GiveConsentRequest, consent.GiveConsentResponse
+)
+WITHDRAW_CONSENT: Final = Method(
+    _consent("WithdrawConsent"), consent.WithdrawConsentRequest, consent.WithdrawConsentResponse
 )
 
 GET_CONVERSATION: Final = Method(
@@ -182,6 +197,16 @@ PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResp
 GET_SITE: Final = Method(_site("GetSite"), site.GetSiteRequest, site.GetSiteResponse)
 LIST_SITES: Final = Method(_site("ListSites"), site.ListSitesRequest, site.ListSitesResponse)
 
+SUBSCRIBE_METRICS: Final = Method(
+    "/enhanced_prompt.v1.MetricsService/SubscribeMetrics",
+    metrics.SubscribeMetricsRequest,
+    metrics.SubscribeMetricsResponse,
+)
+GET_METRICS: Final = Method(
+    "/enhanced_prompt.v1.MetricsService/GetMetrics",
+    metrics.GetMetricsRequest,
+    metrics.GetMetricsResponse,
+)
 GET_SYSTEM_HEALTH: Final = Method(
     "/enhanced_prompt.v1.MetricsService/GetSystemHealth",
     metrics.GetSystemHealthRequest,

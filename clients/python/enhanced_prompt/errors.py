@@ -20,6 +20,7 @@ the branch itself, so that a newer server never breaks an older client.
     │   ├── RequestIdReused      turn_id names the turn that has the id
     │   ├── EtagMismatch, TemplateAlreadyExists
     │   ├── QuestionNotUnderstood
+    │   ├── ConsentRequired      policy_version names what to consent to
     │   ├── ChatProtocolBroken, ChatIdle
     │   └── CallAborted          ended by the server; may be repeated
     ├── OutOfRange
@@ -268,6 +269,18 @@ class QuestionNotUnderstood(Conflict):
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "QUESTION_NOT_UNDERSTOOD"
+
+
+class ConsentRequired(Conflict):
+    """The call would store something of yours, which you did not consent to: `policy_version`."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "CONSENT_REQUIRED"
+
+    @property
+    def policy_version(self) -> str:
+        """What `give_consent` takes."""
+        return self.metadata.get("policy_version", "")
 
 
 class ChatProtocolBroken(Conflict):

@@ -28,9 +28,11 @@ from ..domain.forecasts import Forecast, ForecastAsk, TooLittleHistory
 from ..domain.health import Health, ProviderHealth
 from ..domain.identity import Caller
 from ..domain.insights import InsightFilter, InsightPage
+from ..domain.metrics import EndedModelCall
 from ..domain.standing import RuleMaker
 from ..domain.stores import EventStore
 from ..domain.times import Interval
+from ..domain.tracing import NO_TRACING, Tracing
 from ..domain.warming import Warm, Warmer
 from ..rpc.templates import Templates
 from ..rpc.toolbox import Toolbox
@@ -89,8 +91,13 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     return SuggestingAgent(agent, engine, stores.templates)
 
 
-def model_chain(settings: Settings) -> ModelChain:
-    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded."""
+def model_chain(
+    settings: Settings,
+    ended: Callable[[EndedModelCall], None] = lambda call: None,
+    tracing: Tracing = NO_TRACING,
+) -> ModelChain:
+    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded.
+    `ended` hears of each call of a model, `tracing` makes a span of it."""
     options = ChainOptions(
         limits=CallLimits(
             settings.model_first_token_s, settings.model_idle_s, settings.model_call_s
@@ -100,7 +107,7 @@ def model_chain(settings: Settings) -> ModelChain:
         output_tokens=settings.model_output_tokens,
         temperature=settings.model_temperature,
     )
-    return ModelChain(parse_links(settings.models), options)
+    return ModelChain(parse_links(settings.models), options, ended=ended, tracing=tracing)
 
 
 def warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
@@ -111,9 +118,8 @@ def warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
         return "database open, tables up to date"
 
     async def catalogue(caller: Caller) -> str:
-        found = await stores.catalogue.catalogue(caller)
-        cameras = sum(len(site.cameras) for site in found.sites)
-        return f"{len(found.sites)} sites, {cameras} cameras"
+        await stores.catalogue.catalogue(caller)
+        return "sites and cameras read"  # not how many: others who may see fewer are told as well
 
     async def engine(caller: Caller) -> str:
         await agent.prewarm(caller)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
 from ..domain.identity import Caller
 from ..domain.limits import LimitRules, Share
+from ..machine import Headroom, memory_size
 from ..rpc import access
 from ..rpc.audit import AuditTrail
 from ..rpc.limits import LimitsInterceptor
@@ -51,6 +53,25 @@ def identities(base: Base) -> Identities | None:
     )
 
 
+def _headroom(settings: Settings) -> Callable[[], bool]:
+    """Whether memory is short: by default where this process takes its share of three quarters of
+    what there is."""
+    most = settings.limit_memory_bytes
+    if most is None:
+        most = memory_size() * 3 // 4 // settings.workers
+    if not most:
+        return lambda: False
+    log = structlog.get_logger("eps")
+
+    def changed(tight: bool, taken: int) -> None:
+        if tight:
+            log.warning("memory is short: nothing new is begun", bytes=taken, most=most)
+        else:
+            log.info("memory is not short any more", bytes=taken, most=most)
+
+    return Headroom(most, changed=changed).tight
+
+
 @asynccontextmanager
 async def limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInterceptor | None]:
     """What callers may take; None where nobody counts."""
@@ -76,11 +97,25 @@ async def limits(settings: Settings, turns: Turns) -> AsyncGenerator[LimitsInter
         budgets = shared = RedisBudgets(settings.redis_url, local, prefix=settings.redis_prefix)
     try:
         yield LimitsInterceptor(
-            rules, budgets, running=lambda: turns.running, running_of=turns.running_of
+            rules,
+            budgets,
+            running=lambda: turns.running,
+            running_of=turns.running_of,
+            tight=_headroom(settings),
         )
     finally:
         if shared is not None:
             await shared.close()
+
+
+def consents(base: Base) -> Consents:
+    """Whether something of a user may be stored."""
+    return Consents(
+        base.stores.consents,
+        base.settings.consent_policy,
+        now=base.real_clock.now,
+        monotonic=time.monotonic,
+    )
 
 
 @asynccontextmanager

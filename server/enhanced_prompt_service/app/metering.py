@@ -1,16 +1,24 @@
-"""Numbers for Prometheus: counted only where somebody may read them."""
+"""Numbers about the service itself: live ones always, Prometheus's where it may read them."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
 from enhanced_prompt import __version__
 
+from ..domain.metrics import EndedCall, EndedModelCall, EndedTurn
+from ..domain.tracing import Tracing
+from ..health import ServiceHealth
+from ..metrics.counts import Counts
+from ..metrics.live import LiveMetrics, Readings
 from ..rpc.server import RpcServer
+from ..rpc.services.insights import InsightService
 from ..turns import HotMemory, Turns
 from .base import Base
 
@@ -20,15 +28,103 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("eps")
 
+_LAST_SPANS_S = 5.0
 
-def recorder(base: Base) -> Recorder | None:
-    """Counts what happens; None where nobody reads it."""
+
+class Metering:
+    """Hears of everything that is counted, for callers and, where there is one, for Prometheus."""
+
+    def __init__(self, counts: Counts, recorder: Recorder | None) -> None:
+        self.counts = counts
+        self.recorder = recorder
+
+    def call_ended(self, call: EndedCall) -> None:
+        """A call has ended."""
+        self.counts.call_ended(call)
+        if self.recorder is not None:
+            self.recorder.call_ended(call)
+
+    def turn_asked(self, *, streamed: bool) -> None:
+        """A turn was asked for."""
+        self.counts.turn_asked(streamed=streamed)
+
+    def turn_ended(self, turn: EndedTurn) -> None:
+        """An attempt of a turn was closed."""
+        self.counts.turn_ended(turn)
+        if self.recorder is not None:
+            self.recorder.turn_ended(turn)
+
+    def model_ended(self, call: EndedModelCall) -> None:
+        """A call of a language model has ended."""
+        request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+        self.counts.model_ended(call, str(request_id))
+        if self.recorder is not None:
+            self.recorder.model_ended(call)
+
+
+def metering(base: Base) -> Metering:
+    """Counts what happens."""
+    counts = Counts(time.monotonic, base.real_clock.now)
     if base.settings.metrics_port is None:
-        return None
+        return Metering(counts, None)
     # Prometheus's client is imported only where somebody may read the numbers.
     from ..metrics import Recorder
 
-    return Recorder(replica=base.replica, version=__version__, dependencies=base.dependencies)
+    return Metering(
+        counts,
+        Recorder(replica=base.replica, version=__version__, dependencies=base.dependencies),
+    )
+
+
+@asynccontextmanager
+async def tracing(base: Base) -> AsyncGenerator[Tracing | None]:
+    """Sends traces, as long as the block lasts; None where nobody collects them.
+
+    Raises SystemExit with one line where they are wanted and OpenTelemetry is not installed.
+    """
+    if not base.settings.traced:
+        yield None
+        return
+    # OpenTelemetry is imported only where somebody collects traces.
+    try:
+        from ..tracing import OtlpTracing
+    except ImportError as missing:
+        raise SystemExit(
+            f"Traces need the extra `otel`: pip install 'enhanced-prompt-service[otel]' ({missing})"
+        ) from missing
+
+    made = OtlpTracing(base.settings.otlp_endpoint, replica=base.replica, version=__version__)
+    try:
+        yield made
+    finally:
+        try:
+            async with asyncio.timeout(_LAST_SPANS_S):
+                await asyncio.to_thread(made.close)
+        except TimeoutError:
+            _log.warning("the last traces were not sent in time")
+
+
+def live_metrics(
+    base: Base,
+    counts: Counts,
+    health: ServiceHealth,
+    turns: Turns,
+    memory: HotMemory | None,
+    insights: InsightService,
+) -> LiveMetrics:
+    """The numbers of the whole service."""
+
+    def reads() -> tuple[int, int]:
+        return (0, 0) if memory is None else (memory.hits, memory.hits + memory.misses)
+
+    readings = Readings(
+        running_turns=lambda: turns.running,
+        subscriptions=lambda: insights.subscribers,
+        memory=reads,
+    )
+    return LiveMetrics(
+        counts, base.bus, health, readings, name=base.replica, now=base.real_clock.now
+    )
 
 
 def memory_readings(memory: HotMemory) -> tuple[Reading, ...]:

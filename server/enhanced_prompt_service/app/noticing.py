@@ -11,6 +11,7 @@ import structlog
 
 from ..config import Settings
 from ..domain.clock import RealClock, SiteClock
+from ..domain.consent import Consents
 from ..domain.identity import Caller
 from ..domain.standing import RuleMaker
 from ..insights.expiry import Expiry
@@ -130,7 +131,7 @@ async def detecting(base: Base) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def watching(base: Base) -> AsyncGenerator[None]:
+async def watching(base: Base, consents: Consents) -> AsyncGenerator[None]:
     """Looks at standing questions, as long as the block lasts."""
     settings, stores = base.settings, base.stores
 
@@ -150,6 +151,7 @@ async def watching(base: Base) -> AsyncGenerator[None]:
         site_now=base.site_clock.now,
         sleep=asyncio.sleep,
         report=report,
+        may_keep=consents.holds,
     )
     loop = StandingLoop(parts, base.process)
     task = asyncio.create_task(loop.run(), name="standing questions")

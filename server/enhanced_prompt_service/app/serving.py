@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..config import Settings
+from ..domain.consent import Consents
+from ..domain.levels import stream_events
+from ..domain.tracing import Tracing
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
+from ..metrics.live import LiveMetrics
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
+from ..rpc.consent import ConsentInterceptor
 from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
+from ..rpc.services.compat import CompatOptions, CompatService
+from ..rpc.services.consent import ConsentService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
 from ..rpc.services.insights import InsightService
@@ -30,13 +37,14 @@ from ..rpc.services.templates import TemplateService
 from ..rpc.services.usage import UsageReports
 from ..rpc.templates import Templates
 from ..rpc.toolbox import Toolbox
+from ..sources.cloud_events import read_cloud_events
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
 from .delivering import on_export
+from .metering import Metering
 
 if TYPE_CHECKING:
-    from ..metrics import Recorder
     from ..rpc.identity import Identities
 
 _CLOSE_S = 5.0  # after a drain: for closing frames to be stored and sent
@@ -50,16 +58,19 @@ class Served:
     warmer: Warmer
     models: tuple[str, ...]
     health: ServiceHealth
+    live: LiveMetrics
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
+    consents: Consents
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
-    recorder: Recorder | None = None
+    metering: Metering | None = None
+    tracing: Tracing | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -98,9 +109,13 @@ def rpc_server(
         new_incident=lambda: uuid.uuid4().hex,
         monotonic=time.monotonic,
         replica=base.replica,
-        call_ended=None if around.recorder is None else around.recorder.call_ended,
+        counts=around.metering,
+        tracing=around.tracing,
         resolve=default_caller if around.identities is None else around.identities.resolve,
-        interceptors=() if limits is None else (limits,),
+        interceptors=(
+            *(() if limits is None else (limits,)),
+            *((ConsentInterceptor(served.consents),) if served.consents.required else ()),
+        ),
         outside=() if trail is None else (AuditInterceptor(trail, base.real_clock.now),),
     )
     served.health.serves(server, prompts)
@@ -113,7 +128,15 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
         stores.usage, now=now, time_zone=settings.time_zone, may_audit=auditors(settings)
     )
     return {
-        "MetricsService": MetricsService(served.health, usage),
+        "MetricsService": MetricsService(
+            served.live,
+            usage,
+            now=now,
+            may_audit=auditors(settings),
+            heartbeat_s=settings.heartbeat_s,
+            leaving=leaving(settings),
+        ),
+        "ConsentService": ConsentService(served.consents),
         "HistoryService": HistoryService(
             stores.conversations,
             now=now,
@@ -122,10 +145,31 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             heartbeat_s=settings.heartbeat_s,
             on_export=on_export(base),
         ),
-        "EventService": EventService(stores.events, stores.catalogue, site_now=base.site_clock.now),
+        "EventService": EventService(
+            stores.events,
+            stores.catalogue,
+            site_now=base.site_clock.now,
+            read_cloud_events=read_cloud_events,
+        ),
         "SiteService": SiteService(stores.catalogue),
         "InsightService": served.insights,
         "TemplateService": TemplateService(served.templates),
+        "CompatService": CompatService(
+            served.turns,
+            served.warmer,
+            served.live,
+            stores.conversations,
+            stores.insights,
+            now=now,
+            monotonic=time.monotonic,
+            may_audit=auditors(settings),
+            leaving=leaving(settings),
+            options=CompatOptions(
+                shown=stream_events(settings.compat_events),
+                models=served.models,
+                heartbeat_s=settings.heartbeat_s,
+            ),
+        ),
     }
 
 

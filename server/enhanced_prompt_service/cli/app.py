@@ -12,16 +12,19 @@ from .asking import ask
 from .audit import audit
 from .browsing import cameras, events
 from .chatting import chat
+from .consent import consent
 from .health import health
 from .history import history
 from .importing import import_
 from .insights import insights
 from .keys import keys
+from .metrics import metrics
 from .models import models
 from .outbox import outbox
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
+from .sourcing import source
 from .templates import templates
 
 app = typer.Typer(
@@ -55,13 +58,16 @@ app.command()(chat)
 app.command()(cameras)
 app.command()(events)
 app.add_typer(history, name="history")
+app.add_typer(consent, name="consent")
 app.add_typer(models, name="models")
 app.add_typer(templates, name="templates")
 app.command()(classify)
 app.command()(optimize)
 app.add_typer(insights, name="insights")
 app.command()(health)
+app.command()(metrics)
 app.command(name="import")(import_)
+app.add_typer(source, name="source")
 app.add_typer(keys, name="keys")
 app.add_typer(outbox, name="outbox")
 app.command()(simulate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC
+from typing import Annotated
 
 import typer
 from google.protobuf import json_format
@@ -30,10 +31,16 @@ _WORDS = {
 def health(
     server: ServerOption = None,
     output: OutputOption = Output.TEXT,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Only whether it takes calls; needs no identity.")
+    ] = False,
 ) -> None:
     """Say whether the service takes calls, and how it is. Exit code 0 where it takes them."""
     with connected(server) as client:
         whole = client.health()
+        if brief:
+            terminal.line(f"{whole.name.lower().replace('_', ' ')} at {client.target}")
+            raise typer.Exit(0 if whole is HealthStatus.SERVING else SERVICE_ERROR)
         parts = [(name, _service(client, f"enhanced_prompt.v1.{name}")) for name in SERVICES]
         system = _system(client)
         if output is Output.JSON:

@@ -30,7 +30,14 @@ from ..sources.checkpoints import Checkpoints
 from ..sources.files import BadFile, Run, import_file, plan_rebase
 from ..sources.follow import follow
 from ..sources.frigate import FrigateOptions
-from ..sources.parsers import Parser, coverage_parser, event_parser, frigate_parser
+from ..sources.onvif import OnvifOptions
+from ..sources.parsers import (
+    Parser,
+    coverage_parser,
+    event_parser,
+    frigate_parser,
+    onvif_parser,
+)
 from ..sources.rows import BadRow, RowOptions, parse_mapping
 from . import terminal
 from .importing import Order
@@ -199,12 +206,13 @@ def _parsers(order: Order, sites: tuple[Site, ...]) -> tuple[Parser, Parser]:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--map or --set") from None
     coverage = coverage_parser(for_coverage)
+    zones = {one.site_id: one.time_zone for one in sites}
+    zone = zones.get(order.site) or order.time_zone or "UTC"
     if order.kind == "frigate":
-        zones = {one.site_id: one.time_zone for one in sites}
-        zone = zones.get(order.site) or order.time_zone or "UTC"
-        return frigate_parser(
-            FrigateOptions(order.site, order.clip_base.rstrip("/")), zone
-        ), coverage
+        frigate = FrigateOptions(order.site, order.clip_base.rstrip("/"))
+        return frigate_parser(frigate, zone), coverage
+    if order.kind == "onvif":
+        return onvif_parser(OnvifOptions(order.site), zone), coverage
     return event_parser(options), coverage
 
 

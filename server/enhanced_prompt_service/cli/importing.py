@@ -13,7 +13,7 @@ from . import terminal
 from .moments import parse_moment, parse_zone
 from .session import USAGE, ServerOption, connected, need_server_parts
 
-KINDS = ("frigate", "meva")
+KINDS = ("frigate", "meva", "onvif")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ def import_(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE... | frigate FILE|URL | meva DIR",
+            metavar="FILE... | frigate FILE|URL | onvif FILE | meva DIR",
             help="JSON lines, a JSON array or CSV, each also as .gz; Frigate's events from a file "
-            "or its HTTP API; the MEVA data set from its published folder.",
+            "or its HTTP API; ONVIF's notifications; the MEVA data set from its published folder.",
             show_default=False,
         ),
     ] = None,
@@ -155,8 +155,8 @@ def _check(order: Order, urls: int) -> None:
         raise typer.BadParameter("nothing to import", param_hint="FILE")
     if urls and (order.kind != "frigate" or urls > 1 or order.paths):
         raise typer.BadParameter("an address is for `eps import frigate URL` alone")
-    if order.kind == "frigate" and not order.site:
-        raise typer.BadParameter("Frigate does not say which site it is", param_hint="--site")
+    if order.kind in ("frigate", "onvif") and not order.site:
+        raise typer.BadParameter("the source does not say which site it is", param_hint="--site")
     if order.kind == "meva" and (len(order.paths) != 1 or not order.paths[0].is_dir()):
         raise typer.BadParameter("`eps import meva` needs one folder")
     if order.follow and (order.rebase or order.kind == "meva"):

@@ -13,6 +13,7 @@ import grpc
 import typer
 
 from enhanced_prompt import Client, ClientOptions, ConnectionFailed, EnhancedPromptError
+from enhanced_prompt.errors import ConsentRequired
 
 from .target import find_target, home
 from .terminal import fail
@@ -36,6 +37,8 @@ ServerOption: TypeAlias = Annotated[
 
 TOKEN = "EPS_TOKEN"  # noqa: S105 - the name of the variable
 SERVER_CA = "EPS_SERVER_CA"
+CLIENT_CERTIFICATE = "EPS_CLIENT_CERTIFICATE"
+CLIENT_KEY = "EPS_CLIENT_KEY"
 
 
 @contextmanager
@@ -44,7 +47,8 @@ def connected(server: str | None, options: ClientOptions | None = None) -> Gener
 
     Where the server asks who calls, EPS_TOKEN is the token or API key to show (never an option:
     other users of the machine see those); EPS_SERVER_CA is a PEM file of whom to believe about the
-    server, and turns TLS on.
+    server, and turns TLS on; EPS_CLIENT_CERTIFICATE and EPS_CLIENT_KEY are PEM files to show where
+    the server wants a certificate.
     """
     target = find_target(server, home())
     options = options or ClientOptions()
@@ -56,13 +60,24 @@ def connected(server: str | None, options: ClientOptions | None = None) -> Gener
 
 
 def _credentials() -> grpc.ChannelCredentials | None:
-    path = os.environ.get(SERVER_CA)
+    authority = _file(SERVER_CA)
+    if authority is None:
+        return None
+    certificate, key = _file(CLIENT_CERTIFICATE), _file(CLIENT_KEY)
+    if (certificate is None) != (key is None):
+        fail(f"{CLIENT_CERTIFICATE} and {CLIENT_KEY} belong together", USAGE)
+    return grpc.ssl_channel_credentials(authority, key, certificate)
+
+
+def _file(variable: str) -> bytes | None:
+    """What is in the file that a variable names, None where it names none."""
+    path = os.environ.get(variable)
     if not path:
         return None
     try:
-        return grpc.ssl_channel_credentials(Path(path).read_bytes())
+        return Path(path).read_bytes()
     except OSError as error:
-        fail(f"{SERVER_CA}: {error}", USAGE)
+        fail(f"{variable}: {error}", USAGE)
 
 
 @contextmanager
@@ -76,6 +91,8 @@ def said(target: str) -> Generator[None]:
             "or name another with --server HOST:PORT",
             NOT_CONNECTED,
         )
+    except ConsentRequired as error:
+        fail(f"{error}; consent with `eps consent give`", SERVICE_ERROR)
     except EnhancedPromptError as error:
         fail(str(error), SERVICE_ERROR)
     except KeyboardInterrupt:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from enhanced_prompt import Client, EnhancedPromptError
-from enhanced_prompt.v1 import events_pb2
+from enhanced_prompt.errors import EventNotFound
+from enhanced_prompt.v1 import events_pb2, insight_service_pb2
 
 from ..domain.catalogue import Site
 from ..domain.errors import Unavailable
 from ..domain.events import Coverage, Event
+from ..domain.insights import InsightDraft
 from ..rpc.convert.events import STATE_NUMBERS, event_message
+from ..rpc.convert.events import event as event_of
+from ..rpc.convert.insights import SEVERITIES, TYPES
 from ..rpc.convert.sites import site_message
 from ..rpc.convert.times import timestamp
 from ..sources.sink import Receipt, Refused
@@ -46,6 +51,17 @@ class ClientSink:
     async def put_site(self, site: Site, /) -> None:
         with _later():
             await asyncio.to_thread(self._client.put_site, site_message(site))
+
+    async def publish_insight(self, draft: InsightDraft, event_ids: Sequence[str], /) -> None:
+        with _later():
+            await asyncio.to_thread(self._client.publish_insight, _publishing(draft, event_ids))
+
+    async def stored_event(self, event_id: str, /) -> Event | None:
+        try:
+            with _later():
+                return event_of(await asyncio.to_thread(self._client.get_event, event_id))
+        except EventNotFound:
+            return None
 
     async def _send(self, items: list[events_pb2.Event] | list[events_pb2.Coverage]) -> Receipt:
         if len(items) > 1 and sum(one.ByteSize() for one in items) > _MOST_BYTES:
@@ -80,6 +96,31 @@ def _joined(first: Receipt, second: Receipt, offset: int) -> Receipt:
         first.duplicates + second.duplicates,
         (*first.refused, *moved),
     )
+
+
+def _publishing(
+    draft: InsightDraft, event_ids: Sequence[str]
+) -> insight_service_pb2.PublishInsightRequest:
+    request = insight_service_pb2.PublishInsightRequest(
+        insight_type=TYPES[draft.type],
+        severity=SEVERITIES[draft.severity],
+        title=draft.title,
+        message=draft.message,
+        confidence_score=draft.confidence,
+        affected_cameras=draft.cameras,
+        sites=draft.sites,
+        zones=draft.zones,
+        dedupe_key=draft.dedupe_key,
+        event_ids=event_ids,
+        suggested_actions=draft.suggested_actions,
+    )
+    request.window.start_time.CopyFrom(timestamp(draft.window.start))
+    request.window.end_time.CopyFrom(timestamp(draft.window.end))
+    request.metadata.update(draft.metadata)
+    # The same content has the same id: sent again it changes nothing.
+    digest = hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16)
+    request.request_id = f"source-{digest.hexdigest()}"
+    return request
 
 
 def _coverage_message(span: Coverage) -> events_pb2.Coverage:

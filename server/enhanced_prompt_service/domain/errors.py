@@ -71,6 +71,7 @@ class Reason(StrEnum):
     MODEL_NOT_CONFIGURED = "MODEL_NOT_CONFIGURED"
     BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
+    CONSENT_REQUIRED = "CONSENT_REQUIRED"
     CANCELLED = "CANCELLED"  # the server gave up this call; it may be repeated
 
 

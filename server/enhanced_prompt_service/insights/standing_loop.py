@@ -27,9 +27,19 @@ _STORED = timedelta(minutes=1)
 """Where nothing happens the position is stored no more often than that."""
 
 
+async def anybody(owner: Caller) -> bool:
+    """Where nobody's consent is needed."""
+    del owner
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class StandingParts:
-    """What the loop works on. Times are real, but for `site_now`."""
+    """What the loop works on. Times are real, but for `site_now`.
+
+    `may_keep` says whether something of an owner may be stored, as a hit is. Questions of others
+    rest; what happened meanwhile is told later, as after a pause of the service.
+    """
 
     standing: StandingStore
     insights: InsightStore
@@ -40,6 +50,7 @@ class StandingParts:
     site_now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
     report: Callable[[Exception], None]
+    may_keep: Callable[[Caller], Awaitable[bool]] = anybody
 
 
 class StandingLoop:
@@ -89,6 +100,8 @@ class StandingLoop:
     async def _look(self, question: StandingQuestion, fence: Fence) -> None:
         parts, now = self._parts, self._parts.site_now()
         owner, progress = question.owner, question.progress
+        if not await parts.may_keep(owner):
+            return
         where = windows(question.rule, progress, now)
         found = await self._events(question, where) if where else []
         if all(one.event_id in progress.seen for one in found):

@@ -1,4 +1,4 @@
-"""Who may call what: the one table of roles, RPC by RPC.
+"""Who may call what, and what it keeps of its caller: the one table, RPC by RPC.
 
 An RPC of the contract that is not in it fails a test, and at run time is refused to everybody.
 Whose rows a call then sees is not decided here but in storage, by tenant, user and cameras.
@@ -25,17 +25,33 @@ class Budget(Enum):
     QUESTION = "question"
 
 
+class Keeps(Enum):
+    """Whether an RPC stores something of its caller, which consent may be needed for.
+
+    Something of the caller is whatever is stored under their name or in their words: questions,
+    answers, templates, notes, cursors, usage, request ids. What cameras saw is not, nor is the
+    audit log, which security needs whoever agrees. Deleting and cancelling keep nothing new.
+    """
+
+    NOTHING = "nothing"
+    MAYBE = "maybe"
+    """Its handler asks `call.consented` when it comes to it."""
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may call an RPC, and what its calls are counted as.
+    """Who may call an RPC, what it keeps of them, and what its calls are counted as.
 
     Attributes:
         roles: Those that may. None: anybody, and nobody is asked who they are.
+        keeps: What it stores of its caller. There is no default: each row says it.
         budget: What a call takes from its caller's limits.
         audited: Whether each call is written down.
     """
 
     roles: frozenset[Role] | None
+    keeps: Keeps
     budget: Budget = Budget.CALL
     audited: bool = False
 
@@ -48,78 +64,86 @@ _SENDERS = frozenset({Role.SERVICE, Role.ADMIN})
 _WATCHERS = frozenset({Role.OPERATOR, Role.ADMIN, Role.SERVICE})
 
 _Q, _S, _N = Budget.QUESTION, Budget.STREAM, Budget.NONE
+_KEEPS, _MAY, _NOT = Keeps.ALWAYS, Keeps.MAYBE, Keeps.NOTHING
 
 _TABLE: dict[str, dict[str, Rule]] = {
     "PromptService": {
-        "Ask": Rule(_ALL, _Q, audited=True),
-        "Answer": Rule(_ALL, _Q, audited=True),
-        "Chat": Rule(_KNOWN, _S),  # its prompts are questions
-        "WatchTurn": Rule(_ALL, _S),
-        "CancelTurn": Rule(_ALL),
-        "Prewarm": Rule(_ALL),
-        "ClassifyIntent": Rule(_KNOWN, _Q),
-        "OptimizePrompt": Rule(_KNOWN, _Q),
-        "GenerateContent": Rule(_KNOWN, _Q, audited=True),
+        "Ask": Rule(_ALL, _KEEPS, _Q, audited=True),
+        "Answer": Rule(_ALL, _KEEPS, _Q, audited=True),
+        "Chat": Rule(_KNOWN, _MAY, _S),  # its prompts are questions, and asked for one by one
+        "WatchTurn": Rule(_ALL, _NOT, _S),
+        "CancelTurn": Rule(_ALL, _NOT),
+        "Prewarm": Rule(_ALL, _NOT),
+        "ClassifyIntent": Rule(_KNOWN, _KEEPS, _Q),
+        "OptimizePrompt": Rule(_KNOWN, _KEEPS, _Q),
+        "GenerateContent": Rule(_KNOWN, _KEEPS, _Q, audited=True),
     },
     "HistoryService": {
-        "GetConversation": Rule(_KNOWN),
-        "ListConversations": Rule(_KNOWN),
-        "ListMessages": Rule(_KNOWN),
-        "SearchMessages": Rule(_KNOWN),
-        "ListPromptResponses": Rule(_KNOWN),
-        "GetPromptAnalytics": Rule(_KNOWN),
-        "DeleteConversation": Rule(_KNOWN, audited=True),
-        "ExportConversations": Rule(_KNOWN, _S, audited=True),
+        "GetConversation": Rule(_KNOWN, _NOT),
+        "ListConversations": Rule(_KNOWN, _NOT),
+        "ListMessages": Rule(_KNOWN, _NOT),
+        "SearchMessages": Rule(_KNOWN, _NOT),
+        "ListPromptResponses": Rule(_KNOWN, _NOT),
+        "GetPromptAnalytics": Rule(_KNOWN, _NOT),
+        "DeleteConversation": Rule(_KNOWN, _NOT, audited=True),
+        "ExportConversations": Rule(_KNOWN, _NOT, _S, audited=True),
     },
     "EventService": {
-        "IngestEvents": Rule(_SENDERS, _S),
-        "BatchIngestEvents": Rule(_SENDERS),
-        "ListEvents": Rule(_KNOWN),
-        "GetEvent": Rule(_KNOWN),
-        "CountEvents": Rule(_KNOWN),
-        "ListCameras": Rule(_ALL),
+        "IngestEvents": Rule(_SENDERS, _NOT, _S),
+        "BatchIngestEvents": Rule(_SENDERS, _NOT),
+        "IngestCloudEvents": Rule(_SENDERS, _NOT),
+        "ListEvents": Rule(_KNOWN, _NOT),
+        "GetEvent": Rule(_KNOWN, _NOT),
+        "GetEventClip": Rule(_KNOWN, _NOT),
+        "CountEvents": Rule(_KNOWN, _NOT),
+        "ListCameras": Rule(_ALL, _NOT),
     },
     "SiteService": {
-        "PutSite": Rule(_SENDERS, audited=True),
-        "GetSite": Rule(_KNOWN),
-        "ListSites": Rule(_KNOWN),
+        "PutSite": Rule(_SENDERS, _NOT, audited=True),
+        "GetSite": Rule(_KNOWN, _NOT),
+        "ListSites": Rule(_KNOWN, _NOT),
     },
     "InsightService": {
-        "SubscribeInsights": Rule(_KNOWN, _S),
-        "ListInsights": Rule(_KNOWN),
-        "GetInsight": Rule(_KNOWN),
-        "AcknowledgeInsights": Rule(_DESK, audited=True),
-        "MuteInsights": Rule(_DESK, audited=True),
-        "PublishInsight": Rule(_SENDERS, audited=True),
-        "CommitSubscription": Rule(_KNOWN),
-        "CreateStandingQuestion": Rule(_DESK, audited=True),
-        "ListStandingQuestions": Rule(_KNOWN),
-        "UpdateStandingQuestion": Rule(_DESK, audited=True),
-        "DeleteStandingQuestion": Rule(_DESK, audited=True),
+        "SubscribeInsights": Rule(_KNOWN, _MAY, _S),  # a named one keeps a cursor
+        "ListInsights": Rule(_KNOWN, _NOT),
+        "GetInsight": Rule(_KNOWN, _NOT),
+        "AcknowledgeInsights": Rule(_DESK, _KEEPS, audited=True),
+        "MuteInsights": Rule(_DESK, _KEEPS, audited=True),
+        "PublishInsight": Rule(_SENDERS, _KEEPS, audited=True),
+        "CommitSubscription": Rule(_KNOWN, _KEEPS),
+        "CreateStandingQuestion": Rule(_DESK, _MAY, audited=True),  # validate_only: nothing
+        "ListStandingQuestions": Rule(_KNOWN, _NOT),
+        "UpdateStandingQuestion": Rule(_DESK, _KEEPS, audited=True),
+        "DeleteStandingQuestion": Rule(_DESK, _NOT, audited=True),
     },
     "TemplateService": {
-        "CreateTemplate": Rule(_KNOWN),
-        "GetTemplate": Rule(_KNOWN),
-        "ListTemplates": Rule(_KNOWN),
-        "UpdateTemplate": Rule(_KNOWN),
-        "DeleteTemplate": Rule(_KNOWN, audited=True),
-        "RenderTemplate": Rule(_KNOWN),
-        "CreateTemplateFromConversation": Rule(_KNOWN),
+        "CreateTemplate": Rule(_KNOWN, _KEEPS),
+        "GetTemplate": Rule(_KNOWN, _NOT),
+        "ListTemplates": Rule(_KNOWN, _NOT),
+        "UpdateTemplate": Rule(_KNOWN, _KEEPS),
+        "DeleteTemplate": Rule(_KNOWN, _NOT, audited=True),
+        "RenderTemplate": Rule(_KNOWN, _NOT),
+        "CreateTemplateFromConversation": Rule(_KNOWN, _KEEPS),
+    },
+    "ConsentService": {
+        "GetConsent": Rule(_KNOWN, _NOT),
+        "GiveConsent": Rule(_KNOWN, _NOT, audited=True),  # consent itself needs none
+        "WithdrawConsent": Rule(_KNOWN, _NOT, audited=True),
     },
     "MetricsService": {
-        "SubscribeMetrics": Rule(_WATCHERS, _S),
-        "GetMetrics": Rule(_WATCHERS),
-        "GetSystemHealth": Rule(_KNOWN),
-        "GetUsage": Rule(_KNOWN),
+        "SubscribeMetrics": Rule(_WATCHERS, _NOT, _S),
+        "GetMetrics": Rule(_WATCHERS, _NOT),
+        "GetSystemHealth": Rule(_KNOWN, _NOT),
+        "GetUsage": Rule(_KNOWN, _NOT),
     },
     "CompatService": {
-        "AskStream": Rule(_ALL, _Q, audited=True),
-        "CreateChatCompletion": Rule(_ALL, _Q, audited=True),
-        "GetChatbotPrewarm": Rule(_ALL),
-        "GetChatbotHealth": Rule(None, _N),
-        "ListDashboardPromptResponses": Rule(_KNOWN),
-        "ListDashboardProactiveInsights": Rule(_KNOWN),
-        "StreamMetrics": Rule(_WATCHERS, _S),
+        "AskStream": Rule(_ALL, _KEEPS, _Q, audited=True),
+        "CreateChatCompletion": Rule(_ALL, _KEEPS, _Q, audited=True),
+        "GetChatbotPrewarm": Rule(_ALL, _NOT),
+        "GetChatbotHealth": Rule(None, _NOT, _N),
+        "ListDashboardPromptResponses": Rule(_KNOWN, _NOT),
+        "ListDashboardProactiveInsights": Rule(_KNOWN, _NOT),
+        "StreamMetrics": Rule(_WATCHERS, _NOT, _S),
     },
 }
 
@@ -130,8 +154,8 @@ RULES: Mapping[str, Rule] = {
 }
 """By the path of the RPC."""
 
-_OPEN = Rule(None, Budget.NONE)
-_CLOSED = Rule(frozenset())
+_OPEN = Rule(None, Keeps.NOTHING, Budget.NONE)
+_CLOSED = Rule(frozenset(), Keeps.NOTHING)
 _PUBLIC_PREFIXES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
 
 

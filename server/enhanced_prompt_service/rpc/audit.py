@@ -27,7 +27,7 @@ _ROOM = 10_000
 _BATCH = 500
 _EVERY_S = 0.2
 _FAILURES_A_SECOND = 20
-_SUBJECTS = ("turn_id", "conversation_id", "site_id", "of_user")
+_SUBJECTS = ("turn_id", "conversation_id", "site_id", "of_user", "policy_version")
 
 
 class AuditTrail:

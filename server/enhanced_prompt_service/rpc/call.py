@@ -39,9 +39,14 @@ class Call:
     network; `first_token_at` is set by writers that know what a token is. `request_id` and
     `caller` are set by the interceptors; with identity configured `identity` is what proved the
     caller, and `renew` takes a newer token of the same one. `live` knows when the server drains.
-    `charge` counts one more question where there are limits, `record` writes an action and what it
+    `charge` counts one more question where there are limits, `consented` asks, where consent is
+    needed, whether something of the caller may be stored, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
-    although it could go on. `noted` goes into the log line at the end of the call.
+    although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
+    of each turn that is asked for, and whether as a stream; `began` says that one was.
+    `incident_id` is given to an error that nobody foresaw. `opening` is metadata that goes out with
+    the first frame, and not at all where there is none: a stream that is refused then has nothing
+    but its trailers, and only of those does a gateway make an HTTP status.
     """
 
     __slots__ = (
@@ -50,20 +55,26 @@ class Call:
         "_settled",
         "_write",
         "_writing",
+        "asked",
+        "began",
         "caller",
         "charge",
+        "consented",
         "ending",
         "first_frame_at",
         "first_token_at",
         "frames",
         "identity",
+        "incident_id",
         "live",
         "method",
         "monotonic",
         "noted",
+        "opening",
         "record",
         "renew",
         "request_id",
+        "request_streaming",
         "response_streaming",
         "started_at",
         "trailing",
@@ -75,6 +86,7 @@ class Call:
         method: str,
         *,
         monotonic: Callable[[], float],
+        request_streaming: bool = False,
         response_streaming: bool = False,
         live: LiveCalls | None = None,
     ) -> None:
@@ -85,6 +97,7 @@ class Call:
         self._settled: asyncio.Event | None = None
         self.live = LiveCalls() if live is None else live
         self.method = method
+        self.request_streaming = request_streaming
         self.response_streaming = response_streaming
         self.monotonic = monotonic
         self.started_at = monotonic()
@@ -97,9 +110,14 @@ class Call:
         self.record: Callable[[str, str], Awaitable[None]] | None = None
         self.renew: Callable[[str], Awaitable[None]] | None = None
         self.charge: Callable[[], Awaitable[None]] | None = None
+        self.consented: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None
+        self.opening: Metadata = ()
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.began = False
+        self.asked: Callable[[bool], None] | None = None
+        self.incident_id = ""
 
     async def write(self, message: Any) -> None:
         """Hand one response message to the network; returns when it takes the next one.
@@ -113,6 +131,9 @@ class Call:
             raise ConcurrentWriteError(f"two writers on one stream of {self.method}")
         self._writing = True
         try:
+            if self.opening:
+                opening, self.opening = self.opening, ()
+                await self._raw.send_initial_metadata(opening)
             await self._write(message)
         except grpc.aio.InternalError as error:
             raise ClientGone(self.method) from error
@@ -125,6 +146,13 @@ class Call:
         self.frames += 1
         if self.ending is not None:
             raise self.ending
+
+    def begins(self, turn_id: str, *, streamed: bool) -> None:
+        """A turn was asked for by this call, as a stream or to be answered whole."""
+        self.noted["turn_id"] = turn_id
+        self.began = True
+        if self.asked is not None:
+            self.asked(streamed)
 
     @property
     def writing(self) -> bool:

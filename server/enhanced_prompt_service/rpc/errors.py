@@ -84,6 +84,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.MODEL_NOT_CONFIGURED: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.BUDGET_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.MESSAGE_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.CONSENT_REQUIRED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.CANCELLED: grpc.StatusCode.ABORTED,
 }
 

@@ -132,14 +132,15 @@ class Guard:
     def close(self, method: str, handler: Any) -> Any:
         """The outer ring, around the inner one and all interceptors."""
         inner = behaviour_of(handler)
-        streaming = bool(handler.response_streaming)
+        asks, answers = bool(handler.request_streaming), bool(handler.response_streaming)
 
         async def run(request: Any, raw: Any) -> Any:
             call = Call(
                 raw,
                 method,
                 monotonic=self._monotonic,
-                response_streaming=streaming,
+                request_streaming=asks,
+                response_streaming=answers,
                 live=self.live,
             )
             task = self.live.enter(call)
@@ -173,7 +174,7 @@ class Guard:
                 return None
             self._log.warning("call cancelled from inside", method=call.method, exc_info=error)
             return status_of_interruption()
-        incident = self._new_incident()
+        incident = call.incident_id or self._new_incident()
         self._log.error(
             "unexpected exception",
             incident_id=incident,

@@ -1,7 +1,8 @@
 """Nobody starves the others: what callers may take, a minute and at the same time.
 
-Rates are counted by user and by tenant; open streams and running turns by user and in this
-process. Probes are never counted. What a call is counted as stands in `access`.
+Rates are counted by user and by tenant, those of questions, streams and other calls apart; open
+streams and running turns by user and in this process. Probes are never counted. What a call is
+counted as stands in `access`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from .interceptors import CallInterceptor
 
 _MINUTE = 60
 _BUSY_S = 1.0
+_TIGHT_S = 5.0
 
 
 class LimitsInterceptor(CallInterceptor):
     """Refuses what is over a limit with RESOURCE_EXHAUSTED, and says when to come again.
 
-    `running` gives the turns that run in this process, `running_of` those of one caller.
+    `running` gives the turns that run in this process, `running_of` those of one caller; `tight`
+    says that memory is short: then nothing new is begun, neither a question nor a stream, while
+    what runs goes on, and can be read and cancelled.
     """
 
     def __init__(
@@ -34,11 +38,13 @@ class LimitsInterceptor(CallInterceptor):
         *,
         running: Callable[[], int],
         running_of: Callable[[Caller], int],
+        tight: Callable[[], bool] = lambda: False,
     ) -> None:
         self._rules = rules
         self._budgets = budgets
         self._running = running
         self._running_of = running_of
+        self._tight = tight
         self._streams: Counter[tuple[str, ...]] = Counter()
         self._open: dict[Call, tuple[tuple[str, ...], ...]] = {}
 
@@ -51,7 +57,8 @@ class LimitsInterceptor(CallInterceptor):
             if budget is Budget.QUESTION:
                 await self.question(call.caller)
             else:
-                await self._take(call.caller, "calls")
+                began = "streams" if budget is Budget.STREAM else "calls"
+                await self._take(call.caller, "calls", began)
             if budget is Budget.STREAM or call.response_streaming:
                 self._open_stream(call)
         except Exhausted as error:
@@ -70,6 +77,7 @@ class LimitsInterceptor(CallInterceptor):
     async def question(self, caller: Caller) -> None:
         """Count one question. Raises Exhausted."""
         rules = self._rules
+        self._need_memory()
         if self._running() >= rules.all_turns:
             raise _exhausted(
                 "server", f"{rules.all_turns} turns at the same time in one process", _BUSY_S
@@ -78,16 +86,21 @@ class LimitsInterceptor(CallInterceptor):
             raise _exhausted(
                 "user", f"{rules.user_turns} turns of one user at the same time", _BUSY_S
             )
-        await self._take(caller, "questions")
+        await self._take(caller, "questions", "questions")
 
-    async def _take(self, caller: Caller, what: str) -> None:
+    async def _take(self, caller: Caller, limited_by: str, what: str) -> None:
         for subject, key, share in self._shares(caller):
-            limit: int = getattr(share, what)
+            limit: int = getattr(share, limited_by)
             wait_s = await self._budgets.take(":".join((what, *key)), limit, _MINUTE)
             if wait_s is not None:
                 raise _exhausted(subject, f"{limit} {what} a minute", wait_s)
 
+    def _need_memory(self) -> None:
+        if self._tight():
+            raise _exhausted("server", "this process has no memory for more now", _TIGHT_S)
+
     def _open_stream(self, call: Call) -> None:
+        self._need_memory()
         shares = self._shares(call.caller)
         for subject, key, share in shares:
             if self._streams[key] >= share.streams:

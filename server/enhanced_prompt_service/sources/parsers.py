@@ -1,4 +1,4 @@
-"""What a file's rows are read as: events, coverage, or Frigate's events."""
+"""What a file's rows are read as: events, coverage, Frigate's events, ONVIF's notifications."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from ..domain.events import Coverage, Event
 from .event_reader import EventReader
 from .frigate import FrigateOptions, frigate_event
+from .onvif import OnvifOptions, OnvifReader
 from .rebase import Zones
 from .rows import CoverageReader, Row, RowOptions
 
@@ -44,6 +45,12 @@ def frigate_parser(options: FrigateOptions, time_zone: str = "UTC") -> Parser:
     """Rows are Frigate's events; the time zone of the site matters to a rebase only."""
     parse = partial(frigate_event, options=options)
     return Parser("events", parse, Zones(other=ZoneInfo(time_zone)), f"frigate:{options}")
+
+
+def onvif_parser(options: OnvifOptions, time_zone: str = "UTC") -> Parser:
+    """Rows are notifications; what goes on and off is one event that gets its end."""
+    zones = Zones(other=ZoneInfo(time_zone))
+    return Parser("events", OnvifReader(options), zones, f"onvif:{options}")
 
 
 def _zones(options: RowOptions) -> Zones:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..domain.catalogue import Site
 from ..domain.events import Coverage, Event, Ingested
+from ..domain.insights import InsightDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +55,17 @@ class Sink(Protocol):
 
     async def put_site(self, site: Site, /) -> None:
         """Create or replace a site of the catalogue."""
+        ...
+
+
+class LiveSink(Sink, Protocol):
+    """What sources that never end need beside that."""
+
+    async def publish_insight(self, draft: InsightDraft, event_ids: Sequence[str], /) -> None:
+        """Tell what the source itself found worth telling; the same dedupe_key is the same thing.
+        `event_ids` are of stored events that it rests on. The same draft again changes nothing."""
+        ...
+
+    async def stored_event(self, event_id: str, /) -> Event | None:
+        """What the receiver has under an id, None for nothing."""
         ...

@@ -14,6 +14,7 @@ from ..domain.analytics import Bucket, PromptAnalytics
 from ..domain.answers import ModelUsage, PromptResponse, Usage
 from ..domain.audit import AuditLog
 from ..domain.catalogue import Catalogue, Site
+from ..domain.consent import ConsentStore
 from ..domain.conversations import (
     Conversation,
     ConversationSummary,
@@ -78,6 +79,7 @@ from . import (
 )
 from .api_keys import SqlKeyStore
 from .audit import SqlAuditLog
+from .consents import SqlConsentStore
 from .database import Database
 from .detection import SqlDetectionStore
 from .fences import SqlFenceStore
@@ -629,6 +631,7 @@ class Stores:
     audit: AuditLog
     standing: StandingStore
     outbox: OutboxStore
+    consents: ConsentStore
 
 
 async def open_stores(
@@ -664,6 +667,7 @@ async def open_stores(
         SqlAuditLog(database),
         SqlStandingStore(database),
         SqlOutboxStore(database, announcer, on_outbox),
+        SqlConsentStore(database),
     )
 
 

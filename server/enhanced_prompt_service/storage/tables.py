@@ -427,3 +427,16 @@ audit_log = Table(
     Column("log_id", Str, nullable=False),
 )
 Index("audit_log_tenant", audit_log.c.tenant, audit_log.c.id)
+
+# Appended to likewise. `given` is 0 for a withdrawal, which is of every version.
+consents = Table(
+    "consents",
+    metadata,
+    Column("tenant", Str, nullable=False),
+    Column("user_id", Str, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("policy_version", Str, nullable=False),
+    Column("given", SmallInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "user_id", "number"),
+)

@@ -111,14 +111,13 @@ class OverTcp:
             history_service_pb2.ListMessagesRequest.SerializeToString,
             history_service_pb2.ListMessagesResponse.FromString,
         )
-        found = await listing(
-            history_service_pb2.ListMessagesRequest(conversation_id=conversation_id)
-        )
-        return [
-            (one.turn_id, one.content)
-            for one in found.messages
-            if one.role == history_service_pb2.MESSAGE_ROLE_ASSISTANT
-        ]
+        try:
+            found = await listing(
+                history_service_pb2.ListMessagesRequest(conversation_id=conversation_id)
+            )
+        except grpc.aio.AioRpcError as error:
+            raise Refused(f"{error.code().name}: {error.details()}") from error
+        return answers_in(found)
 
     async def _stream(self, method: str, request: Any) -> Frames:
         opened: Any = self._draw.choice(self._channels).unary_stream(
@@ -134,3 +133,12 @@ class OverTcp:
             raise Refused(f"{error.code().name}: {error.details()}") from error
         finally:
             call.cancel()
+
+
+def answers_in(found: history_service_pb2.ListMessagesResponse) -> list[tuple[str, str]]:
+    """Turn ids and texts of the answers in a page of messages."""
+    return [
+        (one.turn_id, one.content)
+        for one in found.messages
+        if one.role == history_service_pb2.MESSAGE_ROLE_ASSISTANT
+    ]

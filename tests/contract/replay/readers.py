@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from .drivers import Driver, Frames, Refused
 
 DETAILS = (turns_pb2.DETAIL_ANSWER, turns_pb2.DETAIL_REASONING)
 MOST_FRAMES = 25  # of a piece
+LEAST_CUTS = 500  # of a way to a turn
+MOST_CUTS = 12  # of one reader
+AT_ONCE = 16
+MODELS = ("instant", "paced", "paced", "flaky")
 PAUSES_S = (0.0, 0.0, 0.001, 0.01, 0.1)  # before a reader goes on; or it waits for the turn's end
 
 
@@ -26,6 +31,27 @@ class Plan:
     seed: int
     query: str
     cuts: int  # of each reader, at most
+
+
+async def many_cuts(
+    driver: Driver, seed: int, least: int = LEAST_CUTS, models: Sequence[str] = MODELS
+) -> None:
+    """Turns of these models, several at once, until readers were cut often enough."""
+    draw = random.Random(seed)
+    left = least
+
+    async def keep_asking(model: str) -> None:
+        nonlocal left
+        run = replay_anew if model == "flaky" else replay
+        while left > 0:
+            number = draw.randrange(2**32)
+            cuts = await run(driver, Plan(number, f"{model} 1 {number}", MOST_CUTS))
+            left -= cuts  # after the await: others count as well
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(AT_ONCE):
+            tasks.create_task(keep_asking(models[number % len(models)]))
+    assert left <= 0
 
 
 async def replay(driver: Driver, plan: Plan) -> int:
@@ -194,4 +220,4 @@ class _Follower:
         )
 
 
-__all__ = ["Plan", "replay", "replay_anew", "whole_log"]
+__all__ = ["MODELS", "Plan", "many_cuts", "replay", "replay_anew", "whole_log"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -22,14 +21,10 @@ from tests.support.workers import Worker
 
 from .checker import Reading, check, check_log
 from .drivers import Driver, InProcess, OverTcp
-from .readers import DETAILS, Plan, replay, replay_anew, whole_log
+from .readers import DETAILS, MODELS, many_cuts, whole_log
 
-LEAST_CUTS = 500
 CLIENT_TURNS = 8
 PATIENT = ClientOptions(reattach=Retry(attempts=50, first=0.01, longest=0.05))
-MOST_CUTS = 12  # of one reader
-AT_ONCE = 16
-MODELS = ("instant", "paced", "paced", "flaky")
 
 
 @pytest.fixture
@@ -106,22 +101,3 @@ async def test_through_two_workers_every_reader_sees_each_frame_once(
     two_workers: Driver, seed: int
 ) -> None:
     await many_cuts(two_workers, seed)
-
-
-async def many_cuts(driver: Driver, seed: int) -> None:
-    """Turns of all models, several at once, until readers were cut often enough."""
-    draw = random.Random(seed)
-    left = LEAST_CUTS
-
-    async def keep_asking(model: str) -> None:
-        nonlocal left
-        run = replay_anew if model == "flaky" else replay
-        while left > 0:
-            number = draw.randrange(2**32)
-            cuts = await run(driver, Plan(number, f"{model} 1 {number}", MOST_CUTS))
-            left -= cuts  # after the await: others count as well
-
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(AT_ONCE):
-            tasks.create_task(keep_asking(MODELS[number % len(MODELS)]))
-    assert left <= 0

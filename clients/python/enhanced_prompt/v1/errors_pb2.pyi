@@ -202,6 +202,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ERROR_REASON_CANCELLED: ABORTED. The call was ended by the server and may be repeated. Example:
     a call that was still running when the drain's time was over.
     """
+    ERROR_REASON_CONSENT_REQUIRED: _ErrorReason.ValueType  # 45
+    """ERROR_REASON_CONSENT_REQUIRED: FAILED_PRECONDITION. The call would store something of the
+    caller, who has not consented to the server's policy, or has withdrawn. Example: the first Ask
+    of a new user. Metadata `policy_version` names what GiveConsent has to consent to.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason says why a call failed. Every status of this service carries a
@@ -391,5 +396,10 @@ EventBatch with very long descriptions. Send it in parts.
 ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 44
 """ERROR_REASON_CANCELLED: ABORTED. The call was ended by the server and may be repeated. Example:
 a call that was still running when the drain's time was over.
+"""
+ERROR_REASON_CONSENT_REQUIRED: ErrorReason.ValueType  # 45
+"""ERROR_REASON_CONSENT_REQUIRED: FAILED_PRECONDITION. The call would store something of the
+caller, who has not consented to the server's policy, or has withdrawn. Example: the first Ask
+of a new user. Metadata `policy_version` names what GiveConsent has to consent to.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

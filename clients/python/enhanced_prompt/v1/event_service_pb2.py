@@ -27,10 +27,11 @@ from enhanced_prompt.v1 import events_pb2 as enhanced__prompt_dot_v1_dot_events_
 from enhanced_prompt.v1 import validation_pb2 as enhanced__prompt_dot_v1_dot_validation__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&enhanced_prompt/v1/event_service.proto\x12\x12\x65nhanced_prompt.v1\x1a\x1f\x65nhanced_prompt/v1/common.proto\x1a\x1f\x65nhanced_prompt/v1/events.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n\nEventBatch\x12\x32\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.enhanced_prompt.v1.EventB\x07\xda\xbc\x18\x03\x38\xe8\x07\"H\n\rCoverageBatch\x12\x37\n\x08\x63overage\x18\x01 \x03(\x0b\x32\x1c.enhanced_prompt.v1.CoverageB\x07\xda\xbc\x18\x03\x38\xe8\x07\"\xac\x01\n\x13IngestEventsRequest\x12#\n\x08sequence\x18\x01 \x01(\x03\x42\x11\xe2\x41\x01\x02\xda\xbc\x18\t!\x00\x00\x00\x00\x00\x00\xf0?\x12\x30\n\x06\x65vents\x18\x02 \x01(\x0b\x32\x1e.enhanced_prompt.v1.EventBatchH\x00\x12\x35\n\x08\x63overage\x18\x03 \x01(\x0b\x32!.enhanced_prompt.v1.CoverageBatchH\x00\x42\x07\n\x05\x62\x61tch\"`\n\x0cRejectedItem\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xaf\x01\n\x14IngestEventsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x03\x12\x32\n\x08rejected\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.RejectedItem\x12\x15\n\rlast_sequence\x18\x05 \x01(\x03\x12\x16\n\x0erejected_count\x18\x06 \x01(\x03\"\x8c\x01\n\x18\x42\x61tchIngestEventsRequest\x12\x30\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x1e.enhanced_prompt.v1.EventBatchH\x00\x12\x35\n\x08\x63overage\x18\x02 \x01(\x0b\x32!.enhanced_prompt.v1.CoverageBatchH\x00\x42\x07\n\x05\x62\x61tch\"\x85\x01\n\x19\x42\x61tchIngestEventsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x03\x12\x32\n\x08rejected\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.RejectedItem\"\xbb\x01\n\x11ListEventsRequest\x12/\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1f.enhanced_prompt.v1.EventFilter\x12-\n\x05order\x18\x02 \x01(\x0e\x32\x1e.enhanced_prompt.v1.EventOrder\x12)\n\tpage_size\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00@\x8f@\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x10\"X\n\x12ListEventsResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.enhanced_prompt.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x0fGetEventRequest\x12\x1f\n\x08\x65vent_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x02\"<\n\x10GetEventResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.enhanced_prompt.v1.Event\"\xaa\x01\n\x12\x43ountEventsRequest\x12/\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1f.enhanced_prompt.v1.EventFilter\x12<\n\x08group_by\x18\x02 \x03(\x0e\x32 .enhanced_prompt.v1.EventGroupByB\x08\xda\xbc\x18\x04\x38\x03`\x01\x12%\n\x05limit\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x88\xc3@\"\x88\x01\n\x13\x43ountEventsResponse\x12.\n\x05total\x18\x01 \x01(\x0b\x32\x1f.enhanced_prompt.v1.EventTotals\x12.\n\x06groups\x18\x02 \x03(\x0b\x32\x1e.enhanced_prompt.v1.EventGroup\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\xa3\x01\n\x12ListCamerasRequest\x12\x1a\n\x05sites\x18\x01 \x03(\tB\x0b\xda\xbc\x18\x07\x08\x01\x10\x80\x01\x38\x64\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\tpage_size\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00@\x8f@\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x10\"a\n\x13ListCamerasResponse\x12\x31\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32 .enhanced_prompt.v1.CameraStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd6\x02\n\x0c\x43\x61meraStatus\x12\x0c\n\x04site\x18\x01 \x01(\t\x12\x11\n\tcamera_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x61liases\x18\x04 \x03(\t\x12\r\n\x05zones\x18\x05 \x03(\t\x12\x10\n\x08location\x18\x06 \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\x07 \x01(\x08\x12\x30\n\x05state\x18\x08 \x01(\x0e\x32!.enhanced_prompt.v1.CoverageState\x12\x37\n\x10state_time_range\x18\t \x01(\x0b\x32\x1d.enhanced_prompt.v1.TimeRange\x12;\n\x14\x63overage_known_range\x18\n \x01(\x0b\x32\x1d.enhanced_prompt.v1.TimeRange\x12+\n\x05kinds\x18\x0b \x03(\x0b\x32\x1c.enhanced_prompt.v1.SeenKind\"\xcb\x01\n\x08SeenKind\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tsub_label\x18\x03 \x01(\t\x12\r\n\x05zones\x18\x04 \x03(\t\x12\x0f\n\x07matches\x18\x05 \x01(\x03\x12\x34\n\x10\x66irst_start_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0flast_start_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x8e\x06\n\x0c\x45ventService\x12\x63\n\x0cIngestEvents\x12\'.enhanced_prompt.v1.IngestEventsRequest\x1a(.enhanced_prompt.v1.IngestEventsResponse(\x01\x12\x93\x01\n\x11\x42\x61tchIngestEvents\x12,.enhanced_prompt.v1.BatchIngestEventsRequest\x1a-.enhanced_prompt.v1.BatchIngestEventsResponse\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/events:batchIngest:\x01*\x12\x85\x01\n\nListEvents\x12%.enhanced_prompt.v1.ListEventsRequest\x1a&.enhanced_prompt.v1.ListEventsResponse\"(\x82\xd3\xe4\x93\x02\"\x12\n/v1/eventsZ\x14\"\x0f/v1/events:list:\x01*\x12t\n\x08GetEvent\x12#.enhanced_prompt.v1.GetEventRequest\x1a$.enhanced_prompt.v1.GetEventResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/{event_id}\x12\x8f\x01\n\x0b\x43ountEvents\x12&.enhanced_prompt.v1.CountEventsRequest\x1a\'.enhanced_prompt.v1.CountEventsResponse\"/\x82\xd3\xe4\x93\x02)\x12\x10/v1/events:countZ\x15\"\x10/v1/events:count:\x01*\x12s\n\x0bListCameras\x12&.enhanced_prompt.v1.ListCamerasRequest\x1a\'.enhanced_prompt.v1.ListCamerasResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/camerasb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&enhanced_prompt/v1/event_service.proto\x12\x12\x65nhanced_prompt.v1\x1a\x1f\x65nhanced_prompt/v1/common.proto\x1a\x1f\x65nhanced_prompt/v1/events.proto\x1a#enhanced_prompt/v1/validation.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n\nEventBatch\x12\x32\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.enhanced_prompt.v1.EventB\x07\xda\xbc\x18\x03\x38\xe8\x07\"H\n\rCoverageBatch\x12\x37\n\x08\x63overage\x18\x01 \x03(\x0b\x32\x1c.enhanced_prompt.v1.CoverageB\x07\xda\xbc\x18\x03\x38\xe8\x07\"\xac\x01\n\x13IngestEventsRequest\x12#\n\x08sequence\x18\x01 \x01(\x03\x42\x11\xe2\x41\x01\x02\xda\xbc\x18\t!\x00\x00\x00\x00\x00\x00\xf0?\x12\x30\n\x06\x65vents\x18\x02 \x01(\x0b\x32\x1e.enhanced_prompt.v1.EventBatchH\x00\x12\x35\n\x08\x63overage\x18\x03 \x01(\x0b\x32!.enhanced_prompt.v1.CoverageBatchH\x00\x42\x07\n\x05\x62\x61tch\"`\n\x0cRejectedItem\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xaf\x01\n\x14IngestEventsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x03\x12\x32\n\x08rejected\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.RejectedItem\x12\x15\n\rlast_sequence\x18\x05 \x01(\x03\x12\x16\n\x0erejected_count\x18\x06 \x01(\x03\"\x8c\x01\n\x18\x42\x61tchIngestEventsRequest\x12\x30\n\x06\x65vents\x18\x01 \x01(\x0b\x32\x1e.enhanced_prompt.v1.EventBatchH\x00\x12\x35\n\x08\x63overage\x18\x02 \x01(\x0b\x32!.enhanced_prompt.v1.CoverageBatchH\x00\x42\x07\n\x05\x62\x61tch\"\x85\x01\n\x19\x42\x61tchIngestEventsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x03\x12\x32\n\x08rejected\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.RejectedItem\"[\n\x18IngestCloudEventsRequest\x12(\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyB\x04\xe2\x41\x01\x02\x12\x15\n\x04site\x18\x02 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x01\"\x85\x01\n\x19IngestCloudEventsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x03\x12\x0f\n\x07updated\x18\x02 \x01(\x03\x12\x12\n\nduplicates\x18\x03 \x01(\x03\x12\x32\n\x08rejected\x18\x04 \x03(\x0b\x32 .enhanced_prompt.v1.RejectedItem\"\xbb\x01\n\x11ListEventsRequest\x12/\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1f.enhanced_prompt.v1.EventFilter\x12-\n\x05order\x18\x02 \x01(\x0e\x32\x1e.enhanced_prompt.v1.EventOrder\x12)\n\tpage_size\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00@\x8f@\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x10\"X\n\x12ListEventsResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.enhanced_prompt.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x0fGetEventRequest\x12\x1f\n\x08\x65vent_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x02\"6\n\x13GetEventClipRequest\x12\x1f\n\x08\x65vent_id\x18\x01 \x01(\tB\r\xe2\x41\x01\x02\xda\xbc\x18\x05\x08\x01\x10\x80\x02\":\n\x14GetEventClipResponse\x12\"\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"<\n\x10GetEventResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.enhanced_prompt.v1.Event\"\xaa\x01\n\x12\x43ountEventsRequest\x12/\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1f.enhanced_prompt.v1.EventFilter\x12<\n\x08group_by\x18\x02 \x03(\x0e\x32 .enhanced_prompt.v1.EventGroupByB\x08\xda\xbc\x18\x04\x38\x03`\x01\x12%\n\x05limit\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00\x88\xc3@\"\x88\x01\n\x13\x43ountEventsResponse\x12.\n\x05total\x18\x01 \x01(\x0b\x32\x1f.enhanced_prompt.v1.EventTotals\x12.\n\x06groups\x18\x02 \x03(\x0b\x32\x1e.enhanced_prompt.v1.EventGroup\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\xa3\x01\n\x12ListCamerasRequest\x12\x1a\n\x05sites\x18\x01 \x03(\tB\x0b\xda\xbc\x18\x07\x08\x01\x10\x80\x01\x38\x64\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\tpage_size\x18\x03 \x01(\x05\x42\x16\xda\xbc\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00@\x8f@\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xda\xbc\x18\x03\x10\x80\x10\"a\n\x13ListCamerasResponse\x12\x31\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32 .enhanced_prompt.v1.CameraStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd6\x02\n\x0c\x43\x61meraStatus\x12\x0c\n\x04site\x18\x01 \x01(\t\x12\x11\n\tcamera_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x61liases\x18\x04 \x03(\t\x12\r\n\x05zones\x18\x05 \x03(\t\x12\x10\n\x08location\x18\x06 \x01(\t\x12\x10\n\x08\x64\x65\x63lared\x18\x07 \x01(\x08\x12\x30\n\x05state\x18\x08 \x01(\x0e\x32!.enhanced_prompt.v1.CoverageState\x12\x37\n\x10state_time_range\x18\t \x01(\x0b\x32\x1d.enhanced_prompt.v1.TimeRange\x12;\n\x14\x63overage_known_range\x18\n \x01(\x0b\x32\x1d.enhanced_prompt.v1.TimeRange\x12+\n\x05kinds\x18\x0b \x03(\x0b\x32\x1c.enhanced_prompt.v1.SeenKind\"\xcb\x01\n\x08SeenKind\x12\x12\n\nevent_type\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tsub_label\x18\x03 \x01(\t\x12\r\n\x05zones\x18\x04 \x03(\t\x12\x0f\n\x07matches\x18\x05 \x01(\x03\x12\x34\n\x10\x66irst_start_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0flast_start_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xae\x08\n\x0c\x45ventService\x12\x63\n\x0cIngestEvents\x12\'.enhanced_prompt.v1.IngestEventsRequest\x1a(.enhanced_prompt.v1.IngestEventsResponse(\x01\x12\x93\x01\n\x11\x42\x61tchIngestEvents\x12,.enhanced_prompt.v1.BatchIngestEventsRequest\x1a-.enhanced_prompt.v1.BatchIngestEventsResponse\"!\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/events:batchIngest:\x01*\x12\x8f\x01\n\x11IngestCloudEvents\x12,.enhanced_prompt.v1.IngestCloudEventsRequest\x1a-.enhanced_prompt.v1.IngestCloudEventsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\"\x0f/v1/cloudevents:\x04\x62ody\x12\x85\x01\n\nListEvents\x12%.enhanced_prompt.v1.ListEventsRequest\x1a&.enhanced_prompt.v1.ListEventsResponse\"(\x82\xd3\xe4\x93\x02\"\x12\n/v1/eventsZ\x14\"\x0f/v1/events:list:\x01*\x12t\n\x08GetEvent\x12#.enhanced_prompt.v1.GetEventRequest\x1a$.enhanced_prompt.v1.GetEventResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/{event_id}\x12\x8b\x01\n\x0cGetEventClip\x12\'.enhanced_prompt.v1.GetEventClipRequest\x1a(.enhanced_prompt.v1.GetEventClipResponse\"(\x82\xd3\xe4\x93\x02\"\x12\x1a/v1/events/{event_id}/clipb\x04\x63lip\x12\x8f\x01\n\x0b\x43ountEvents\x12&.enhanced_prompt.v1.CountEventsRequest\x1a\'.enhanced_prompt.v1.CountEventsResponse\"/\x82\xd3\xe4\x93\x02)\x12\x10/v1/events:countZ\x15\"\x10/v1/events:count:\x01*\x12s\n\x0bListCameras\x12&.enhanced_prompt.v1.ListCamerasRequest\x1a\'.enhanced_prompt.v1.ListCamerasResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/camerasb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,12 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COVERAGEBATCH'].fields_by_name['coverage']._serialized_options = b'\332\274\030\0038\350\007'
   _globals['_INGESTEVENTSREQUEST'].fields_by_name['sequence']._loaded_options = None
   _globals['_INGESTEVENTSREQUEST'].fields_by_name['sequence']._serialized_options = b'\342A\001\002\332\274\030\t!\000\000\000\000\000\000\360?'
+  _globals['_INGESTCLOUDEVENTSREQUEST'].fields_by_name['body']._loaded_options = None
+  _globals['_INGESTCLOUDEVENTSREQUEST'].fields_by_name['body']._serialized_options = b'\342A\001\002'
+  _globals['_INGESTCLOUDEVENTSREQUEST'].fields_by_name['site']._loaded_options = None
+  _globals['_INGESTCLOUDEVENTSREQUEST'].fields_by_name['site']._serialized_options = b'\332\274\030\003\020\200\001'
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\332\274\030\022!\000\000\000\000\000\000\000\000)\000\000\000\000\000@\217@'
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTEVENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\274\030\003\020\200\020'
   _globals['_GETEVENTREQUEST'].fields_by_name['event_id']._loaded_options = None
   _globals['_GETEVENTREQUEST'].fields_by_name['event_id']._serialized_options = b'\342A\001\002\332\274\030\005\010\001\020\200\002'
+  _globals['_GETEVENTCLIPREQUEST'].fields_by_name['event_id']._loaded_options = None
+  _globals['_GETEVENTCLIPREQUEST'].fields_by_name['event_id']._serialized_options = b'\342A\001\002\332\274\030\005\010\001\020\200\002'
   _globals['_COUNTEVENTSREQUEST'].fields_by_name['group_by']._loaded_options = None
   _globals['_COUNTEVENTSREQUEST'].fields_by_name['group_by']._serialized_options = b'\332\274\030\0048\003`\001'
   _globals['_COUNTEVENTSREQUEST'].fields_by_name['limit']._loaded_options = None
@@ -61,48 +68,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCAMERASREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\274\030\003\020\200\020'
   _globals['_EVENTSERVICE'].methods_by_name['BatchIngestEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['BatchIngestEvents']._serialized_options = b'\202\323\344\223\002\033\"\026/v1/events:batchIngest:\001*'
+  _globals['_EVENTSERVICE'].methods_by_name['IngestCloudEvents']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['IngestCloudEvents']._serialized_options = b'\202\323\344\223\002\027\"\017/v1/cloudevents:\004body'
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\202\323\344\223\002\"\022\n/v1/eventsZ\024\"\017/v1/events:list:\001*'
   _globals['_EVENTSERVICE'].methods_by_name['GetEvent']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['GetEvent']._serialized_options = b'\202\323\344\223\002\027\022\025/v1/events/{event_id}'
+  _globals['_EVENTSERVICE'].methods_by_name['GetEventClip']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['GetEventClip']._serialized_options = b'\202\323\344\223\002\"\022\032/v1/events/{event_id}/clipb\004clip'
   _globals['_EVENTSERVICE'].methods_by_name['CountEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['CountEvents']._serialized_options = b'\202\323\344\223\002)\022\020/v1/events:countZ\025\"\020/v1/events:count:\001*'
   _globals['_EVENTSERVICE'].methods_by_name['ListCameras']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['ListCameras']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/cameras'
-  _globals['_EVENTBATCH']._serialized_start=261
-  _globals['_EVENTBATCH']._serialized_end=325
-  _globals['_COVERAGEBATCH']._serialized_start=327
-  _globals['_COVERAGEBATCH']._serialized_end=399
-  _globals['_INGESTEVENTSREQUEST']._serialized_start=402
-  _globals['_INGESTEVENTSREQUEST']._serialized_end=574
-  _globals['_REJECTEDITEM']._serialized_start=576
-  _globals['_REJECTEDITEM']._serialized_end=672
-  _globals['_INGESTEVENTSRESPONSE']._serialized_start=675
-  _globals['_INGESTEVENTSRESPONSE']._serialized_end=850
-  _globals['_BATCHINGESTEVENTSREQUEST']._serialized_start=853
-  _globals['_BATCHINGESTEVENTSREQUEST']._serialized_end=993
-  _globals['_BATCHINGESTEVENTSRESPONSE']._serialized_start=996
-  _globals['_BATCHINGESTEVENTSRESPONSE']._serialized_end=1129
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1132
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1319
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1321
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1409
-  _globals['_GETEVENTREQUEST']._serialized_start=1411
-  _globals['_GETEVENTREQUEST']._serialized_end=1461
-  _globals['_GETEVENTRESPONSE']._serialized_start=1463
-  _globals['_GETEVENTRESPONSE']._serialized_end=1523
-  _globals['_COUNTEVENTSREQUEST']._serialized_start=1526
-  _globals['_COUNTEVENTSREQUEST']._serialized_end=1696
-  _globals['_COUNTEVENTSRESPONSE']._serialized_start=1699
-  _globals['_COUNTEVENTSRESPONSE']._serialized_end=1835
-  _globals['_LISTCAMERASREQUEST']._serialized_start=1838
-  _globals['_LISTCAMERASREQUEST']._serialized_end=2001
-  _globals['_LISTCAMERASRESPONSE']._serialized_start=2003
-  _globals['_LISTCAMERASRESPONSE']._serialized_end=2100
-  _globals['_CAMERASTATUS']._serialized_start=2103
-  _globals['_CAMERASTATUS']._serialized_end=2445
-  _globals['_SEENKIND']._serialized_start=2448
-  _globals['_SEENKIND']._serialized_end=2651
-  _globals['_EVENTSERVICE']._serialized_start=2654
-  _globals['_EVENTSERVICE']._serialized_end=3436
+  _globals['_EVENTBATCH']._serialized_start=288
+  _globals['_EVENTBATCH']._serialized_end=352
+  _globals['_COVERAGEBATCH']._serialized_start=354
+  _globals['_COVERAGEBATCH']._serialized_end=426
+  _globals['_INGESTEVENTSREQUEST']._serialized_start=429
+  _globals['_INGESTEVENTSREQUEST']._serialized_end=601
+  _globals['_REJECTEDITEM']._serialized_start=603
+  _globals['_REJECTEDITEM']._serialized_end=699
+  _globals['_INGESTEVENTSRESPONSE']._serialized_start=702
+  _globals['_INGESTEVENTSRESPONSE']._serialized_end=877
+  _globals['_BATCHINGESTEVENTSREQUEST']._serialized_start=880
+  _globals['_BATCHINGESTEVENTSREQUEST']._serialized_end=1020
+  _globals['_BATCHINGESTEVENTSRESPONSE']._serialized_start=1023
+  _globals['_BATCHINGESTEVENTSRESPONSE']._serialized_end=1156
+  _globals['_INGESTCLOUDEVENTSREQUEST']._serialized_start=1158
+  _globals['_INGESTCLOUDEVENTSREQUEST']._serialized_end=1249
+  _globals['_INGESTCLOUDEVENTSRESPONSE']._serialized_start=1252
+  _globals['_INGESTCLOUDEVENTSRESPONSE']._serialized_end=1385
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1388
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1575
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1577
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1665
+  _globals['_GETEVENTREQUEST']._serialized_start=1667
+  _globals['_GETEVENTREQUEST']._serialized_end=1717
+  _globals['_GETEVENTCLIPREQUEST']._serialized_start=1719
+  _globals['_GETEVENTCLIPREQUEST']._serialized_end=1773
+  _globals['_GETEVENTCLIPRESPONSE']._serialized_start=1775
+  _globals['_GETEVENTCLIPRESPONSE']._serialized_end=1833
+  _globals['_GETEVENTRESPONSE']._serialized_start=1835
+  _globals['_GETEVENTRESPONSE']._serialized_end=1895
+  _globals['_COUNTEVENTSREQUEST']._serialized_start=1898
+  _globals['_COUNTEVENTSREQUEST']._serialized_end=2068
+  _globals['_COUNTEVENTSRESPONSE']._serialized_start=2071
+  _globals['_COUNTEVENTSRESPONSE']._serialized_end=2207
+  _globals['_LISTCAMERASREQUEST']._serialized_start=2210
+  _globals['_LISTCAMERASREQUEST']._serialized_end=2373
+  _globals['_LISTCAMERASRESPONSE']._serialized_start=2375
+  _globals['_LISTCAMERASRESPONSE']._serialized_end=2472
+  _globals['_CAMERASTATUS']._serialized_start=2475
+  _globals['_CAMERASTATUS']._serialized_end=2817
+  _globals['_SEENKIND']._serialized_start=2820
+  _globals['_SEENKIND']._serialized_end=3023
+  _globals['_EVENTSERVICE']._serialized_start=3026
+  _globals['_EVENTSERVICE']._serialized_end=4096
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from enhanced_prompt.v1 import common_pb2 as _common_pb2
 from enhanced_prompt.v1 import events_pb2 as _events_pb2
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -262,6 +263,70 @@ class BatchIngestEventsResponse(_message.Message):
 Global___BatchIngestEventsResponse: _TypeAlias = BatchIngestEventsResponse  # noqa: Y015
 
 @_typing.final
+class IngestCloudEventsRequest(_message.Message):
+    """IngestCloudEventsRequest is the body of an HTTP request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    site: _builtins.str
+    """site of events that name none: at most 128 characters."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """body with its content type: JSON in UTF-8, of one event or of at most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        site: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "site", b"site"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestCloudEventsRequest: _TypeAlias = IngestCloudEventsRequest  # noqa: Y015
+
+@_typing.final
+class IngestCloudEventsResponse(_message.Message):
+    """IngestCloudEventsResponse says what became of the events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATED_FIELD_NUMBER: _builtins.int
+    UPDATED_FIELD_NUMBER: _builtins.int
+    DUPLICATES_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    created: _builtins.int
+    """created is how many events were new."""
+    updated: _builtins.int
+    """updated is how many were known and came with other content."""
+    duplicates: _builtins.int
+    """duplicates is how many were known and came with the same content."""
+    @_builtins.property
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___RejectedItem]:
+        """rejected are those that were not stored, in order of index."""
+
+    def __init__(
+        self,
+        *,
+        created: _builtins.int = ...,
+        updated: _builtins.int = ...,
+        duplicates: _builtins.int = ...,
+        rejected: _abc.Iterable[Global___RejectedItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "duplicates", b"duplicates", "rejected", b"rejected", "updated", b"updated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestCloudEventsResponse: _TypeAlias = IngestCloudEventsResponse  # noqa: Y015
+
+@_typing.final
 class ListEventsRequest(_message.Message):
     """ListEventsRequest says which events to list."""
 
@@ -346,6 +411,52 @@ class GetEventRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetEventRequest: _TypeAlias = GetEventRequest  # noqa: Y015
+
+@_typing.final
+class GetEventClipRequest(_message.Message):
+    """GetEventClipRequest names an event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """event_id of the event: at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventClipRequest: _TypeAlias = GetEventClipRequest  # noqa: Y015
+
+@_typing.final
+class GetEventClipResponse(_message.Message):
+    """GetEventClipResponse holds a drawn event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clip(self) -> _httpbody_pb2.HttpBody:
+        """clip as an image, image/svg+xml."""
+
+    def __init__(
+        self,
+        *,
+        clip: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventClipResponse: _TypeAlias = GetEventClipResponse  # noqa: Y015
 
 @_typing.final
 class GetEventResponse(_message.Message):

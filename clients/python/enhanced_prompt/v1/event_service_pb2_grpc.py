@@ -46,6 +46,11 @@ class EventServiceStub:
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsResponse.FromString,
                 _registered_method=True)
+        self.IngestCloudEvents = channel.unary_unary(
+                '/enhanced_prompt.v1.EventService/IngestCloudEvents',
+                request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsResponse.FromString,
+                _registered_method=True)
         self.ListEvents = channel.unary_unary(
                 '/enhanced_prompt.v1.EventService/ListEvents',
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
@@ -55,6 +60,11 @@ class EventServiceStub:
                 '/enhanced_prompt.v1.EventService/GetEvent',
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventResponse.FromString,
+                _registered_method=True)
+        self.GetEventClip = channel.unary_unary(
+                '/enhanced_prompt.v1.EventService/GetEventClip',
+                request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipResponse.FromString,
                 _registered_method=True)
         self.CountEvents = channel.unary_unary(
                 '/enhanced_prompt.v1.EventService/CountEvents',
@@ -92,6 +102,18 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IngestCloudEvents(self, request, context):
+        """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+        structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+        binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+        data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+        no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+        that looks at nothing but the status sees it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEvents(self, request, context):
         """ListEvents lists the events that match, a page at a time.
         """
@@ -101,6 +123,16 @@ class EventServiceServicer:
 
     def GetEvent(self, request, context):
         """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEventClip(self, request, context):
+        """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+        with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+        Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+        of real sites.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,6 +166,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.BatchIngestEventsResponse.SerializeToString,
             ),
+            'IngestCloudEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.IngestCloudEvents,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsResponse.SerializeToString,
+            ),
             'ListEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEvents,
                     request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListEventsRequest.FromString,
@@ -143,6 +180,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.GetEvent,
                     request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventResponse.SerializeToString,
+            ),
+            'GetEventClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventClip,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipResponse.SerializeToString,
             ),
             'CountEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.CountEvents,
@@ -222,6 +264,33 @@ class EventService:
             _registered_method=True)
 
     @staticmethod
+    def IngestCloudEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.EventService/IngestCloudEvents',
+            enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_event__service__pb2.IngestCloudEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListEvents(request,
             target,
             options=(),
@@ -265,6 +334,33 @@ class EventService:
             '/enhanced_prompt.v1.EventService/GetEvent',
             enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventRequest.SerializeToString,
             enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.EventService/GetEventClip',
+            enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,10 +46,24 @@ class EventServiceStub:
     """BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
     stream.
     """
+    IngestCloudEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.IngestCloudEventsRequest, _event_service_pb2.IngestCloudEventsResponse]
+    """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+    structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+    binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+    data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+    no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+    that looks at nothing but the status sees it.
+    """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]
     """ListEvents lists the events that match, a page at a time."""
     GetEvent: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]
     """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND)."""
+    GetEventClip: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.GetEventClipRequest, _event_service_pb2.GetEventClipResponse]
+    """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+    with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+    Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+    of real sites.
+    """
     CountEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.CountEventsRequest, _event_service_pb2.CountEventsResponse]
     """CountEvents counts all events that match, in total and by key; never a page of them."""
     ListCameras: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListCamerasRequest, _event_service_pb2.ListCamerasResponse]
@@ -75,10 +89,24 @@ class EventServiceAsyncStub(EventServiceStub):
     """BatchIngestEvents takes one batch, with the same rules as IngestEvents: for clients that cannot
     stream.
     """
+    IngestCloudEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.IngestCloudEventsRequest, _event_service_pb2.IngestCloudEventsResponse]  # type: ignore[assignment]
+    """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+    structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+    binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+    data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+    no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+    that looks at nothing but the status sees it.
+    """
     ListEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListEventsRequest, _event_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """ListEvents lists the events that match, a page at a time."""
     GetEvent: _aio.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]  # type: ignore[assignment]
     """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND)."""
+    GetEventClip: _aio.UnaryUnaryMultiCallable[_event_service_pb2.GetEventClipRequest, _event_service_pb2.GetEventClipResponse]  # type: ignore[assignment]
+    """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+    with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+    Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+    of real sites.
+    """
     CountEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.CountEventsRequest, _event_service_pb2.CountEventsResponse]  # type: ignore[assignment]
     """CountEvents counts all events that match, in total and by key; never a page of them."""
     ListCameras: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListCamerasRequest, _event_service_pb2.ListCamerasResponse]  # type: ignore[assignment]
@@ -115,6 +143,20 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def IngestCloudEvents(
+        self,
+        request: _event_service_pb2.IngestCloudEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.IngestCloudEventsResponse, _abc.Awaitable[_event_service_pb2.IngestCloudEventsResponse]]:
+        """IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+        structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+        binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+        data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+        no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+        that looks at nothing but the status sees it.
+        """
+
+    @_abc_1.abstractmethod
     def ListEvents(
         self,
         request: _event_service_pb2.ListEventsRequest,
@@ -129,6 +171,18 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_event_service_pb2.GetEventResponse, _abc.Awaitable[_event_service_pb2.GetEventResponse]]:
         """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def GetEventClip(
+        self,
+        request: _event_service_pb2.GetEventClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.GetEventClipResponse, _abc.Awaitable[_event_service_pb2.GetEventClipResponse]]:
+        """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+        with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+        Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+        of real sites.
+        """
 
     @_abc_1.abstractmethod
     def CountEvents(

@@ -10,6 +10,7 @@ import importlib.util
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .links import Link
@@ -107,8 +108,8 @@ def build(
     if link.address:
         arguments["base_url"] = link.address
         arguments["api_key"] = _key(link, environment)
-    elif link.provider in _OPENAI_LIKE and not environment.get(_OPENAI_LIKE[link.provider]):
-        raise NotBuilt(f"needs its key in the environment variable {_OPENAI_LIKE[link.provider]}")
+    elif link.provider in _OPENAI_LIKE:
+        arguments["api_key"] = _secret(_OPENAI_LIKE[link.provider], environment)
     closers: list[Callable[[], Awaitable[None]]] = []
     if link.provider in _OPENAI_LIKE:
         closers = _own_connections(arguments)
@@ -141,9 +142,19 @@ def build(
 def _key(link: Link, environment: Mapping[str, str]) -> str:
     if not link.variable:
         return "none"  # such as a local server; clients insist on sending something
-    key = environment.get(link.variable, "")
+    return _secret(link.variable, environment)
+
+
+def _secret(variable: str, environment: Mapping[str, str]) -> str:
+    """A key, from a variable or from the file that the one with _FILE behind it names."""
+    key = environment.get(variable, "")
+    if not key and (path := environment.get(f"{variable}_FILE", "")):
+        try:
+            key = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeError) as error:
+            raise NotBuilt(f"cannot read its key, {variable}_FILE: {path}") from error
     if not key:
-        raise NotBuilt(f"needs its key in the environment variable {link.variable}")
+        raise NotBuilt(f"needs its key in the environment variable {variable}")
     return key
 
 

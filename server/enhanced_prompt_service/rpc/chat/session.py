@@ -39,6 +39,7 @@ from ..call import Call
 from ..convert import chat as convert
 from ..convert.turns import kinds_wanted
 from ..leaving import Leaving, LeavingOptions, gone_away
+from ..pace import Pace
 from ..stream import place_of
 from ..toolbox import Toolbox
 from ..validate import Validator
@@ -62,6 +63,8 @@ class ChatOptions:
         models: What can be chosen, for `ready`.
         look_s: How soon a prompt that waits for a turn of another replica tries again where that
             turn's end can't be seen.
+        frames_s: How many frames of a client are read a second, on average.
+        burst: How many may come at once.
     """
 
     ping_s: float = 60.0
@@ -69,6 +72,8 @@ class ChatOptions:
     beside: int = 4
     models: tuple[str, ...] = ("grounded",)
     look_s: float = 0.5
+    frames_s: float = 50.0
+    burst: int = 200
 
 
 class ChatTurns(Protocol):
@@ -114,6 +119,7 @@ class Chat:
         self._now = now
         self._new_id = new_id
         self._session_id = new_id("chat")
+        self._pace = Pace(options.frames_s, options.burst, monotonic=call.monotonic)
         self._outbox = Outbox(call, heartbeat_s=heartbeat_s, now=now)
         self._prompts = Prompts()
         self._toolbox = toolbox or Toolbox()
@@ -196,6 +202,7 @@ class Chat:
                 ) from None
             if message is None:
                 break
+            await self._pace.wait()
             await self._carry_out(message)
         self._prompts.close()
 
@@ -219,16 +226,22 @@ class Chat:
                 case "ping":
                     await self._outbox.put(convert.pong(message.ping.time, self._now()))
                 case _:
-                    await self._charge()
+                    await self._admit()
                     self._run_beside(message, kind, setup)
         except ServiceError as error:
             message_id: str = getattr(getattr(message, kind), "message_id", "")
             await self._reject(message_id, error)
 
-    async def _charge(self) -> None:
-        """Count one more question of this caller. Raises Exhausted."""
+    async def _admit(self) -> None:
+        """Count one more question of this caller, and ask for consent: each prompt and each tool
+        keeps something. Raises Exhausted, Conflict (CONSENT_REQUIRED)."""
         if self._call.charge is not None:
             await self._call.charge()
+        await self._consented()
+
+    async def _consented(self) -> None:
+        if self._call.consented is not None:
+            await self._call.consented()
 
     def _run_beside(self, message: pb.ChatRequest, kind: str, setup: pb.ChatSetup) -> None:
         if self._leaves:
@@ -278,7 +291,7 @@ class Chat:
                 )
             await self._accept(same)
             return
-        await self._charge()
+        await self._admit()
         current = prompts.current
         if current is not None:
             match setup.multitask_policy:
@@ -359,6 +372,8 @@ class Chat:
                 if first:
                     first = False
                     prompt.turn_id, prompt.behind = attached.turn_id, False
+                    if self._call.asked is not None:
+                        self._call.asked(True)
                     if self._call.record is not None:
                         await self._call.record("PromptService.Chat/prompt", attached.turn_id)
                     await self._accept(prompt)
@@ -418,6 +433,7 @@ class Chat:
         while True:
             if prompt.dropped:
                 raise _cancelled()
+            await self._consented()  # it may have been withdrawn while the prompt waited
             try:
                 return await self._turns.start(self._call.caller, prompt.request)
             except Conflict as error:

@@ -5,17 +5,19 @@ from ._base import CallInterceptor
 from .draining import DrainingInterceptor
 from .identity import IdentityInterceptor, Resolve, default_caller
 from .logging import LoggingInterceptor
-from .metering import CallEnded, MeteringInterceptor
+from .metering import CountsCalls, MeteringInterceptor
 from .request_id import RequestIdInterceptor
+from .tracing import TracingInterceptor
 
 __all__ = [
-    "CallEnded",
     "CallInterceptor",
+    "CountsCalls",
     "DrainingInterceptor",
     "IdentityInterceptor",
     "LoggingInterceptor",
     "MeteringInterceptor",
     "RequestIdInterceptor",
     "Resolve",
+    "TracingInterceptor",
     "default_caller",
 ]

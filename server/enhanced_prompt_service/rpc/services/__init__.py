@@ -4,6 +4,8 @@ A servicer is a plain class whose coroutines are named like RPCs; `rpc.registry`
 descriptor. What it needs is given to its constructor as protocols of the domain.
 """
 
+from .compat import CompatService
+from .consent import ConsentService
 from .events import EventService
 from .history import HistoryService
 from .insights import InsightService
@@ -13,6 +15,8 @@ from .sites import SiteService
 from .templates import TemplateService
 
 __all__ = [
+    "CompatService",
+    "ConsentService",
     "EventService",
     "HistoryService",
     "InsightService",

@@ -56,6 +56,8 @@ class StandingCalls:
     ) -> pb.CreateStandingQuestionResponse:
         """Keep a question; with validate_only say how it would be understood."""
         parts, caller = self._parts(), call.caller
+        if call.consented is not None and not request.validate_only:
+            await call.consented()
         asked, now = request.standing_question, parts.site_now()
         query = required_query(asked)
         rule = await parts.rules.rule(caller, query, asked.time_zone, now)

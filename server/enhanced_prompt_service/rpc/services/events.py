@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+from google.api.httpbody_pb2 import HttpBody
+
 from enhanced_prompt.v1 import event_service_pb2 as pb
 
-from ...domain.errors import InvalidArgument
+from ...domain.errors import InvalidArgument, NotFound, Reason
 from ...domain.events import GroupBy, Selection
+from ...domain.posted import PostedReader
 from ...domain.stores import CatalogueStore, EventStore
 from ..call import Call
 from ..convert.events import KEYS, ORDERS, event_message, group_message, selection, totals_message
 from ..convert.times import instant
 from ._cameras import camera_page
+from ._clip import MEDIA_TYPE, draw_clip
+from ._cloud_events import take_posted
 from ._ingest import Tally, take_in
 from ._pages import fitting
 
@@ -21,7 +26,8 @@ DEFAULT_GROUPS = 1000
 
 
 class EventService:
-    """All of it. `site_now` is the site clock's present."""
+    """All of it. `site_now` is the site clock's present; `read_cloud_events` makes events of what
+    was posted."""
 
     def __init__(
         self,
@@ -29,10 +35,12 @@ class EventService:
         catalogue: CatalogueStore,
         *,
         site_now: Callable[[], datetime],
+        read_cloud_events: PostedReader,
     ) -> None:
         self._events = events
         self._catalogue = catalogue
         self._site_now = site_now
+        self._read_cloud_events = read_cloud_events
 
     async def IngestEvents(  # noqa: N802
         self, requests: AsyncIterator[pb.IngestEventsRequest], call: Call
@@ -69,6 +77,18 @@ class EventService:
             rejected=tally.rejected,
         )
 
+    async def IngestCloudEvents(  # noqa: N802
+        self, request: pb.IngestCloudEventsRequest, call: Call
+    ) -> pb.IngestCloudEventsResponse:
+        """Store what was posted."""
+        tally = await take_posted(self._events, call, request, self._read_cloud_events)
+        return pb.IngestCloudEventsResponse(
+            created=tally.created,
+            updated=tally.updated,
+            duplicates=tally.duplicates,
+            rejected=tally.rejected,
+        )
+
     async def ListEvents(  # noqa: N802
         self, request: pb.ListEventsRequest, call: Call
     ) -> pb.ListEventsResponse:
@@ -94,6 +114,19 @@ class EventService:
         """One event."""
         found = await self._events.get(call.caller, request.event_id)
         return pb.GetEventResponse(event=event_message(found))
+
+    async def GetEventClip(  # noqa: N802
+        self, request: pb.GetEventClipRequest, call: Call
+    ) -> pb.GetEventClipResponse:
+        """A drawing of an event of a simulated site."""
+        caller, event_id = call.caller, request.event_id
+        found = await self._events.get(caller, event_id)
+        known = await self._catalogue.catalogue(caller)
+        for site in known.sites:
+            if site.site_id == found.site and site.simulated:
+                drawn = HttpBody(content_type=MEDIA_TYPE, data=draw_clip(found, site))
+                return pb.GetEventClipResponse(clip=drawn)
+        raise NotFound("event", event_id, reason=Reason.EVENT_NOT_FOUND)
 
     async def CountEvents(  # noqa: N802
         self, request: pb.CountEventsRequest, call: Call

@@ -36,7 +36,7 @@ from ..leaving import LeavingOptions
 from ..stream import Frames, write_turn
 from ..toolbox import Toolbox
 
-_CLOSING_ONLY: frozenset[FrameKind] = frozenset()
+CLOSING_ONLY: frozenset[FrameKind] = frozenset()
 _STATUSES = {
     WarmStatus.READY: pb.PREWARM_STATUS_READY,
     WarmStatus.INITIALIZING: pb.PREWARM_STATUS_INITIALIZING,
@@ -108,15 +108,15 @@ class PromptService:
     async def Ask(self, request: pb.AskRequest, call: Call) -> None:  # noqa: N802
         """Stream a turn. The reader leaves with this call, however it ends (rule 16)."""
         with await self._turns.start(call.caller, turn_request(request)) as attached:
-            call.noted["turn_id"] = attached.turn_id
+            call.begins(attached.turn_id, streamed=True)
             cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
             await self._write(call, attached, cursor)
 
     async def Answer(self, request: pb.AnswerRequest, call: Call) -> pb.AnswerResponse:  # noqa: N802
         """The same turn, its closing frame only."""
         with await self._turns.start(call.caller, turn_request(request)) as attached:
-            call.noted["turn_id"] = attached.turn_id
-            taken = await attached.cursor(_CLOSING_ONLY).take()
+            call.begins(attached.turn_id, streamed=False)
+            taken = await attached.cursor(CLOSING_ONLY).take()
             assert taken is not None
             if isinstance(taken.payload, Failed):
                 raise Rejected(status_of_turn(taken.payload.error))
