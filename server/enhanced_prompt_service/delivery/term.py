@@ -36,6 +36,7 @@ from .window import Batch, Packing, Window
 
 _SMALL = 64  # batches that may be claimed ahead of the workers
 _SOON_S = 0.5
+_FEWEST = 8  # notifications that may be lost together
 _ACK_DOUBLINGS = 6
 _MOST_ACKS = 10_000
 _UNAVAILABLE_S = 1.0
@@ -88,6 +89,9 @@ class Term:
         self._window = Window(packing, self._most)
         # Went out, and may be lost while their connection is: in the order in which they went.
         self._unsure: deque[_Unsure] = deque()
+        # How many of them there may be: halved when they are lost, doubled when they are not, so
+        # that a receiver that goes away again and again still gets on.
+        self._most_unsure = self._most
         self._ledger = Ledger(
             parts.store,
             fence,
@@ -198,7 +202,10 @@ class Term:
         if slots <= 0:
             return options.poll_s
         await self._read(now)
-        batches = self._window.take(slots, parts.now())
+        room = self._most_unsure - len(self._unsure) if self._notifier else None
+        if room is not None and room <= 0:
+            return self._sure_in(now) or options.poll_s
+        batches = self._window.take(slots, parts.now(), room)
         if not batches:
             if trial and not self._window.held:
                 await self._succeeded()  # it is there, and nothing is owed
@@ -299,7 +306,7 @@ class Term:
             outcomes = await self._sender.send(batch)
         except Down as down:
             self._window.back(batch)
-            await self._lost(str(down))
+            await self._lost(str(down), len(batch))
             return
         tally = self._tally
         tally.requests += 1
@@ -412,13 +419,16 @@ class Term:
         while self._sure_in(now) == 0.0:
             one = self._unsure.popleft()
             self._went(one.entry, one.outcome, at)
+        self._most_unsure = min(self._most, 2 * self._most_unsure)
 
-    async def _lost(self, reason: str) -> None:
+    async def _lost(self, reason: str, under_way: int = 0) -> None:
         """The connection is gone, and perhaps what went out on it: all of it goes again, before
         anything that came after it."""
         unsure = [one.entry for one in self._unsure]
         self._unsure.clear()
         self._window.back(unsure)
+        if unsure or under_way:
+            self._most_unsure = max(_FEWEST, min(self._most_unsure, len(unsure) + under_way) // 2)
         await self._failed(reason)
 
     # ---- how the receiver is ----

@@ -47,6 +47,7 @@ class Window:
         self._again: deque[Entry] = deque()  # acknowledgements to ask for
         self._alone: set[int] = set()
         self._dropped: set[str] = set()
+        self._together = packing.any
 
     @property
     def room(self) -> int:
@@ -83,8 +84,12 @@ class Window:
                 self.held[one.id] = one
                 self._again.append(one)
 
-    def take(self, count: int, now: datetime) -> list[Batch]:
-        """At most so many batches to send now; each is followed by one of the methods below."""
+    def take(self, count: int, now: datetime, most: int | None = None) -> list[Batch]:
+        """At most so many batches to send now; each is followed by one of the methods below.
+
+        `most` is how many entries of any kind may go together now, where that is fewer.
+        """
+        self._together = self._packing.any if most is None else min(most, self._packing.any)
         for lane, until in list(self._waiting.items()):
             if until <= now:
                 del self._waiting[lane]
@@ -162,10 +167,10 @@ class Window:
     def _mixed(self) -> Batch | None:
         batch: Batch = []
         room = self._packing.most_bytes
-        while self._again and len(batch) < self._packing.any:
+        while self._again and len(batch) < self._together:
             batch.append(self._again.popleft())
         for lane in list(self._ready):
-            while self._lanes.get(lane) and len(batch) < self._packing.any and room > 0:
+            while self._lanes.get(lane) and len(batch) < self._together and room > 0:
                 one = self._pop(lane)
                 room -= one.size
                 batch.append(one)
