@@ -7,7 +7,7 @@ export GRPC_VERBOSITY ?= NONE
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services run test check format gen bench soak eval lock clean
+.PHONY: help setup services web run test check format gen bench soak eval lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -17,6 +17,9 @@ setup: ## Make .venv from the lock file
 
 services: setup ## Install what tests need of the system, where that is possible
 	@$(VENV) scripts/test_services.py </dev/null
+
+web: setup ## Build the web app, where Node is
+	@$(VENV) scripts/web.py </dev/null
 
 run: ## Set up, start the service with its simulated site, say what to try
 	@$(PYTHON) scripts/run.py
@@ -34,6 +37,7 @@ format: setup ## Rewrite files into the project's format
 
 gen: setup ## Generate stubs from protos/ and the table of settings
 	@$(VENV) scripts/gen.py </dev/null
+	@$(VENV) scripts/web.py && $(VENV) scripts/gen_web.py </dev/null
 	@$(VENV) scripts/settings_doc.py </dev/null
 
 bench: services ## Measure, and print one table (ARGS=--write keeps it in docs/)

@@ -48,6 +48,7 @@ class ServiceHealth:
             Part(known["storage"], ping_database, "answers", _NO_DATABASE, required=True),
             Part(known["bus"], bus.ping, there, _NO_BUS, required=False),
         )
+        self._warmth = lambda: warmer.look(Caller())
         self._reporter = Reporter(
             Replica(
                 name=replica,
@@ -60,7 +61,7 @@ class ServiceHealth:
             ),
             self._parts,
             now=now,
-            warmth=lambda: warmer.look(Caller()),
+            warmth=self._warmth,
             providers=providers,
         )
 
@@ -71,6 +72,18 @@ class ServiceHealth:
     async def system_health(self) -> SystemHealth:
         """The state of now."""
         return await self._reporter.system_health()
+
+    def look(self) -> SystemHealth:
+        """What is known now of this process; asks nobody."""
+        return self._reporter.look()
+
+    @property
+    def prewarm_s(self) -> float | None:
+        """How long the slowest of what is warmed took to be ready; None while not all of it is."""
+        warmth = self._warmth()
+        if not warmth.initialized:
+            return None
+        return max((part.duration_s for part in warmth.parts), default=0.0)
 
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:

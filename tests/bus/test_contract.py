@@ -302,3 +302,55 @@ async def test_a_channel_can_be_left_while_its_connection_is_being_closed(
         assert not bus.up
         await bus.put("k", b"v", ttl_s=60)
         assert bus.up
+
+
+async def test_a_board_holds_the_newest_note_of_each_name(bus: Bus) -> None:
+    assert await bus.notes("b") == {}
+    await bus.pin("b", "one", b"\x00old", 60)
+    await bus.pin("b", "one", b"\xffnew", 60)
+    await bus.pin("b", "two", b"", 60)
+    await bus.pin("other", "three", b"x", 60)
+    assert await bus.notes("b") == {"one": b"\xffnew", "two": b""}
+    await bus.unpin("b", "two")
+    await bus.unpin("b", "never")
+    assert await bus.notes("b") == {"one": b"\xffnew"}
+
+
+async def test_notes_whose_time_has_passed_are_gone_while_others_stay(bus: Bus) -> None:
+    await bus.pin("b", "stale", b"x", 0.05)
+    await asyncio.sleep(0.1)
+    await bus.pin("b", "fresh", b"y", 60)
+    assert await bus.notes("b") == {"fresh": b"y"}
+
+
+async def test_a_ledger_sums_up_what_its_writers_add(bus: Bus) -> None:
+    assert await bus.sums("l") == {}
+    await bus.add("l", "one", 1, {"calls": 2, "cost": 0.25}, since=20.0, ttl_s=60)
+    await bus.add("l", "two", 1, {"calls": 3}, since=10.0, ttl_s=60)
+    await bus.add("l", "one", 2, {"cost": 0.5}, since=30.0, ttl_s=60)
+    assert await bus.sums("l") == {"calls": 5.0, "cost": 0.75, "since": 10.0}
+
+
+async def test_an_addition_that_was_made_is_not_made_again(bus: Bus) -> None:
+    for _ in range(2):
+        await bus.add("l", "one", 1, {"calls": 2}, since=1.0, ttl_s=60)
+    await bus.add("l", "one", 2, {"calls": 1}, since=1.0, ttl_s=60)
+    await bus.add("l", "one", 1, {"calls": 2}, since=1.0, ttl_s=60)
+    assert await bus.sums("l") == {"calls": 3.0, "since": 1.0}
+
+
+async def test_a_ledger_nobody_adds_to_begins_anew(bus: Bus) -> None:
+    await bus.add("l", "one", 7, {"calls": 2}, since=1.0, ttl_s=0.05)
+    await asyncio.sleep(0.1)
+    assert await bus.sums("l") == {}
+    await bus.add("l", "one", 1, {"calls": 1}, since=5.0, ttl_s=60)
+    assert await bus.sums("l") == {"calls": 1.0, "since": 5.0}
+
+
+async def test_whoever_adds_is_told_when_what_was_added_before_is_lost(bus: Bus) -> None:
+    first = await bus.add("l", "one", 1, {"calls": 2}, since=1.0, ttl_s=0.05)
+    assert await bus.add("l", "two", 1, {"calls": 2}, since=1.0, ttl_s=0.05) == first
+    await asyncio.sleep(0.1)
+    begun = await bus.add("l", "two", 2, {"calls": 1}, since=1.0, ttl_s=60)
+    assert begun != first
+    assert await bus.add("l", "one", 2, {"calls": 1}, since=1.0, ttl_s=60) == begun

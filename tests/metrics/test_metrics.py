@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 import pytest
 
 from enhanced_prompt_service.domain.dependencies import Dependencies
+from enhanced_prompt_service.domain.metrics import EndedCall, EndedTurn
 from enhanced_prompt_service.domain.turns import TurnState
 from enhanced_prompt_service.metrics import Endpoint, Reading, Recorder
 
@@ -41,9 +42,9 @@ def get(port: int, path: str = "/metrics", method: str = "GET") -> tuple[int, st
 
 def test_counts_and_readings_come_out_under_their_names() -> None:
     counted = recorder()
-    counted.call_ended("/a.B/C", "OK", 0.2)
-    counted.turn_ended(TurnState.COMPLETED, 0.01)
-    counted.turn_ended(TurnState.FAILED, None)
+    counted.call_ended(EndedCall("/a.B/C", "OK", 0.2))
+    counted.turn_ended(EndedTurn("t", TurnState.COMPLETED, 0.5, 0.01))
+    counted.turn_ended(EndedTurn("u", TurnState.FAILED, 0.5, None))
     counted.show(Reading("eps_turns_running", "Now.", lambda: 7))
     counted.show(Reading("eps_hot_memory_hits", "So far.", lambda: 5, counts=True))
     sample = counted.registry.get_sample_value

@@ -28,6 +28,7 @@ from ..domain.forecasts import Forecast, ForecastAsk, TooLittleHistory
 from ..domain.health import Health, ProviderHealth
 from ..domain.identity import Caller
 from ..domain.insights import InsightFilter, InsightPage
+from ..domain.metrics import EndedModelCall
 from ..domain.standing import RuleMaker
 from ..domain.stores import EventStore
 from ..domain.times import Interval
@@ -89,8 +90,11 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
     return SuggestingAgent(agent, engine, stores.templates)
 
 
-def model_chain(settings: Settings) -> ModelChain:
-    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded."""
+def model_chain(
+    settings: Settings, ended: Callable[[EndedModelCall], None] = lambda call: None
+) -> ModelChain:
+    """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded.
+    `ended` hears of each call of a model."""
     options = ChainOptions(
         limits=CallLimits(
             settings.model_first_token_s, settings.model_idle_s, settings.model_call_s
@@ -100,7 +104,7 @@ def model_chain(settings: Settings) -> ModelChain:
         output_tokens=settings.model_output_tokens,
         temperature=settings.model_temperature,
     )
-    return ModelChain(parse_links(settings.models), options)
+    return ModelChain(parse_links(settings.models), options, ended=ended)
 
 
 def warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:

@@ -11,6 +11,7 @@ from ..config import Settings
 from ..domain.clock import Clock, SiteClock
 from ..domain.identity import Caller
 from ..health import ServiceHealth
+from ..metrics.live import LiveMetrics
 from ..rpc.server import RpcServer
 from ..storage import Stores
 from ..turns import Turns
@@ -19,15 +20,17 @@ from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, prov
 from .base import opened
 from .callers import consents, identities, limits, trail
 from .keeping import keeping
-from .metering import endpoint, recorder
+from .metering import endpoint, live_metrics, memory_readings, metering
 from .noticing import detecting, expiring, insight_service, watching
 from .serving import Around, Served, drain, rpc_server
-from .turning import turns
+from .turning import hot_memory, turns
 
 
 @dataclass(frozen=True, slots=True)
 class App:
     """A running service. `address` is `host:port` as it was bound; `replica` is its name.
+
+    `live` are the numbers of the whole service.
 
     `metrics_port` is where Prometheus reads, None where it cannot.
     """
@@ -42,6 +45,7 @@ class App:
     site_clock: SiteClock
     replica: str
     chain: ModelChain
+    live: LiveMetrics
     metrics_port: int | None = None
 
 
@@ -58,14 +62,15 @@ async def create_app(
     """
     async with AsyncExitStack() as stack:
         base = await stack.enter_async_context(opened(settings, place))
-        chain = model_chain(settings)
+        metered = metering(base)
+        chain = model_chain(settings, metered.model_ended)
         stack.push_async_callback(chain.close)
         if make_agent is None:
             agent, models = answering_agent(base.stores, settings, chain), chain.links
         else:
             agent, models = make_agent(base.stores, settings), ()
-        counted = recorder(base)
-        run = await stack.enter_async_context(turns(base, agent, models, counted))
+        memory = hot_memory(settings.hot_memory_s, base.bus)
+        run = await stack.enter_async_context(turns(base, agent, models, memory, metered))
         warm = await stack.enter_async_context(warmer(base.stores, agent, chain))
         toolbox, templates, rules = prompt_tools(base, agent, chain)
         health = ServiceHealth(
@@ -78,18 +83,21 @@ async def create_app(
             base.real_clock.now,
         )
         asked = consents(base)
+        insights = await insight_service(base, rules)
+        live = live_metrics(base, metered.counts, health, run, memory, insights)
         served = Served(
             run,
             warm,
             models or (agent.model,),
             health,
+            live,
             toolbox,
             templates,
-            await insight_service(base, rules),
+            insights,
             asked,
         )
         around = Around(
-            counted,
+            metered,
             identities(base),
             await stack.enter_async_context(trail(base)),
         )
@@ -99,8 +107,11 @@ async def create_app(
             await stack.enter_async_context(around.identities.watching(server.live))
         await stack.enter_async_context(health.watching())
         metrics_port = None
-        if counted is not None:
-            metrics_port = stack.enter_context(endpoint(settings, counted, server, run))
+        if metered.recorder is not None:
+            if memory is not None:
+                metered.recorder.show(*memory_readings(memory))
+            metrics_port = stack.enter_context(endpoint(settings, metered.recorder, server, run))
+        await stack.enter_async_context(live.publishing())
         await server.start()
         stack.push_async_callback(drain, server, run, settings.drain_s)
         await stack.enter_async_context(keeping(base, run))
@@ -120,5 +131,6 @@ async def create_app(
             base.site_clock,
             base.replica,
             chain,
+            live,
             metrics_port,
         )

@@ -1,7 +1,8 @@
-"""Numbers for Prometheus: counted only where somebody may read them."""
+"""Numbers about the service itself: live ones always, Prometheus's where it may read them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,7 +11,12 @@ import structlog
 
 from enhanced_prompt import __version__
 
+from ..domain.metrics import EndedCall, EndedModelCall, EndedTurn
+from ..health import ServiceHealth
+from ..metrics.counts import Counts
+from ..metrics.live import LiveMetrics, Readings
 from ..rpc.server import RpcServer
+from ..rpc.services.insights import InsightService
 from ..turns import HotMemory, Turns
 from .base import Base
 
@@ -21,14 +27,70 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("eps")
 
 
-def recorder(base: Base) -> Recorder | None:
-    """Counts what happens; None where nobody reads it."""
+class Metering:
+    """Hears of everything that is counted, for callers and, where there is one, for Prometheus."""
+
+    def __init__(self, counts: Counts, recorder: Recorder | None) -> None:
+        self.counts = counts
+        self.recorder = recorder
+
+    def call_ended(self, call: EndedCall) -> None:
+        """A call has ended."""
+        self.counts.call_ended(call)
+        if self.recorder is not None:
+            self.recorder.call_ended(call)
+
+    def turn_asked(self, *, streamed: bool) -> None:
+        """A turn was asked for."""
+        self.counts.turn_asked(streamed=streamed)
+
+    def turn_ended(self, turn: EndedTurn) -> None:
+        """An attempt of a turn was closed."""
+        self.counts.turn_ended(turn)
+        if self.recorder is not None:
+            self.recorder.turn_ended(turn)
+
+    def model_ended(self, call: EndedModelCall) -> None:
+        """A call of a language model has ended."""
+        request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+        self.counts.model_ended(call, str(request_id))
+
+
+def metering(base: Base) -> Metering:
+    """Counts what happens."""
+    counts = Counts(time.monotonic, base.real_clock.now)
     if base.settings.metrics_port is None:
-        return None
+        return Metering(counts, None)
     # Prometheus's client is imported only where somebody may read the numbers.
     from ..metrics import Recorder
 
-    return Recorder(replica=base.replica, version=__version__, dependencies=base.dependencies)
+    return Metering(
+        counts,
+        Recorder(replica=base.replica, version=__version__, dependencies=base.dependencies),
+    )
+
+
+def live_metrics(
+    base: Base,
+    counts: Counts,
+    health: ServiceHealth,
+    turns: Turns,
+    memory: HotMemory | None,
+    insights: InsightService,
+) -> LiveMetrics:
+    """The numbers of the whole service."""
+
+    def reads() -> tuple[int, int]:
+        return (0, 0) if memory is None else (memory.hits, memory.hits + memory.misses)
+
+    readings = Readings(
+        running_turns=lambda: turns.running,
+        subscriptions=lambda: insights.subscribers,
+        memory=reads,
+    )
+    return LiveMetrics(
+        counts, base.bus, health, readings, name=base.replica, now=base.real_clock.now
+    )
 
 
 def memory_readings(memory: HotMemory) -> tuple[Reading, ...]:

@@ -15,6 +15,7 @@ from ..config import Settings
 from ..domain.consent import Consents
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
+from ..metrics.live import LiveMetrics
 from ..rpc.audit import AuditInterceptor, AuditTrail
 from ..rpc.chat import ChatOptions
 from ..rpc.consent import ConsentInterceptor
@@ -37,9 +38,9 @@ from ..sources.cloud_events import read_cloud_events
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
+from .metering import Metering
 
 if TYPE_CHECKING:
-    from ..metrics import Recorder
     from ..rpc.identity import Identities
 
 _CLOSE_S = 5.0  # after a drain: for closing frames to be stored and sent
@@ -53,6 +54,7 @@ class Served:
     warmer: Warmer
     models: tuple[str, ...]
     health: ServiceHealth
+    live: LiveMetrics
     toolbox: Toolbox
     templates: Templates
     insights: InsightService
@@ -63,7 +65,7 @@ class Served:
 class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
-    recorder: Recorder | None = None
+    metering: Metering | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -102,7 +104,7 @@ def rpc_server(
         new_incident=lambda: uuid.uuid4().hex,
         monotonic=time.monotonic,
         replica=base.replica,
-        call_ended=None if around.recorder is None else around.recorder.call_ended,
+        counts=around.metering,
         resolve=default_caller if around.identities is None else around.identities.resolve,
         interceptors=(
             *(() if limits is None else (limits,)),
@@ -120,7 +122,14 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
         stores.usage, now=now, time_zone=settings.time_zone, may_audit=auditors(settings)
     )
     return {
-        "MetricsService": MetricsService(served.health, usage),
+        "MetricsService": MetricsService(
+            served.live,
+            usage,
+            now=now,
+            may_audit=auditors(settings),
+            heartbeat_s=settings.heartbeat_s,
+            leaving=leaving(settings),
+        ),
         "ConsentService": ConsentService(served.consents),
         "HistoryService": HistoryService(
             stores.conversations,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..domain.bus import Bus
 from ..rpc.frames import decode, encode
@@ -19,16 +17,18 @@ from ..turns import (
     TurnsConfig,
 )
 from .base import Base, new_id
-from .metering import memory_readings
-
-if TYPE_CHECKING:
-    from ..metrics import Recorder
+from .metering import Metering
 
 
-def turns(base: Base, agent: Agent, models: tuple[str, ...], recorder: Recorder | None) -> Turns:
+def turns(
+    base: Base,
+    agent: Agent,
+    models: tuple[str, ...],
+    memory: HotMemory | None,
+    metering: Metering,
+) -> Turns:
     """Turns that this agent answers. `models` is what a question may choose among."""
     settings = base.settings
-    memory = _memory(settings.hot_memory_s, base.bus)
     parts = RunnerParts(
         agent=agent,
         turns=base.stores.turns,
@@ -40,11 +40,10 @@ def turns(base: Base, agent: Agent, models: tuple[str, ...], recorder: Recorder 
         history_turns=settings.history_turns,
         memory=memory,
         models=models,
+        ended=metering.turn_ended,
+        spoke=metering.counts.turn_spoke,
+        delivered=metering.counts.delivered,
     )
-    if recorder is not None:
-        parts = replace(parts, ended=recorder.turn_ended)
-        if memory is not None:
-            recorder.show(*memory_readings(memory))
     config = TurnsConfig(
         runner=base.process,
         orphan_s=settings.turn_orphan_s,
@@ -68,7 +67,8 @@ def _replicas(base: Base) -> Replicas | None:
     )
 
 
-def _memory(keep_s: float, bus: Bus) -> HotMemory | None:
+def hot_memory(keep_s: float, bus: Bus) -> HotMemory | None:
+    """What conversations' next turns look back on; None where nothing is kept."""
     if not keep_s:
         return None
     return HotMemory(bus, MemoryConfig(codec.dump_response, codec.load_response, keep_s))

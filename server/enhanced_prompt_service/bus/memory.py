@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
+from enhanced_prompt_service.domain.bus import SINCE, LogEntry, Superseded, log_channel
 
 from .listening import Hub, Signal
 
@@ -38,6 +38,8 @@ class MemoryBus:
         self._log_ends: dict[str, float] = {}
         self._letters: dict[str, list[tuple[float, str]]] = defaultdict(list)
         self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._boards: dict[str, dict[str, tuple[float, bytes]]] = {}
+        self._ledgers: dict[str, _Ledger] = {}
         self._writes = 0
 
     async def ping(self) -> None:
@@ -112,6 +114,45 @@ class MemoryBus:
         for key in keys:
             self._forget(key)
 
+    async def pin(self, board: str, name: str, value: bytes, ttl_s: float) -> None:
+        self._sweep()
+        self._boards.setdefault(board, {})[name] = (self._monotonic() + ttl_s, value)
+
+    async def notes(self, board: str) -> dict[str, bytes]:
+        now = self._monotonic()
+        pinned = self._boards.get(board, {})
+        return {name: value for name, (end, value) in pinned.items() if end > now}
+
+    async def unpin(self, board: str, name: str) -> None:
+        self._boards.get(board, {}).pop(name, None)
+
+    async def add(
+        self,
+        ledger: str,
+        writer: str,
+        number: int,
+        amounts: Mapping[str, float],
+        *,
+        since: float,
+        ttl_s: float,
+    ) -> str:
+        now = self._monotonic()
+        kept = self._ledgers.get(ledger)
+        if kept is None or kept.end <= now:
+            kept = self._ledgers[ledger] = _Ledger(f"{writer} {number}")
+        kept.end = now + ttl_s
+        if number <= kept.numbers.get(writer, -1):
+            return kept.id
+        kept.numbers[writer] = number
+        for name, amount in amounts.items():
+            kept.sums[name] = kept.sums.get(name, 0.0) + amount
+        kept.sums[SINCE] = min(kept.sums.get(SINCE, since), since)
+        return kept.id
+
+    async def sums(self, ledger: str) -> dict[str, float]:
+        kept = self._ledgers.get(ledger)
+        return {} if kept is None or kept.end <= self._monotonic() else dict(kept.sums)
+
     def _forget(self, key: str) -> None:
         _, value = self._values.pop(key, (0.0, b""))
         self._value_bytes -= len(value)
@@ -131,3 +172,20 @@ class MemoryBus:
             self._forget(key)
         for name in [one for one, box in self._letters.items() if box[-1][0] <= now]:
             del self._letters[name]
+        for board, pinned in list(self._boards.items()):
+            for name in [one for one, (end, _) in pinned.items() if end <= now]:
+                del pinned[name]
+            if not pinned:
+                del self._boards[board]
+
+
+class _Ledger:
+    """Sums, and the number of each writer's last addition."""
+
+    __slots__ = ("end", "id", "numbers", "sums")
+
+    def __init__(self, name: str) -> None:
+        self.id = name
+        self.end = 0.0
+        self.sums: dict[str, float] = {}
+        self.numbers: dict[str, int] = {}

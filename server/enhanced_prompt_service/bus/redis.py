@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, TypeVar
 
@@ -25,6 +25,7 @@ from enhanced_prompt_service.domain.bus import LogEntry, Superseded, log_channel
 from enhanced_prompt_service.domain.errors import Reason, Unavailable
 
 from .appending import Appender
+from .boards import Boards
 from .listening import Hub, Signal
 
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class RedisBus:
         )
         self._redis: Any = aioredis.Redis.from_pool(pool)
         self._appender = Appender(self._redis, self._do)
+        self._boards = Boards(self._redis, self._do, self._key)
         self._writer: asyncio.Task[None] | None = None
         self._pubsub: Any = None
         # Only the listener connects the subscription: two who did so at once would leave it half
@@ -218,6 +220,37 @@ class RedisBus:
         for key in keys:
             pipe.unlink(self._key(f"value:{key}"))
         await self._do(pipe.execute())
+
+    # ---- boards and ledgers ----
+
+    async def pin(self, board: str, name: str, value: bytes, ttl_s: float) -> None:
+        """See `Bus.pin`."""
+        await self._boards.pin(board, name, value, ttl_s)
+
+    async def notes(self, board: str) -> dict[str, bytes]:
+        """See `Bus.notes`."""
+        return await self._boards.notes(board)
+
+    async def unpin(self, board: str, name: str) -> None:
+        """See `Bus.unpin`."""
+        await self._boards.unpin(board, name)
+
+    async def add(
+        self,
+        ledger: str,
+        writer: str,
+        number: int,
+        amounts: Mapping[str, float],
+        *,
+        since: float,
+        ttl_s: float,
+    ) -> str:
+        """See `Bus.add`."""
+        return await self._boards.add(ledger, writer, number, amounts, since=since, ttl_s=ttl_s)
+
+    async def sums(self, ledger: str) -> dict[str, float]:
+        """See `Bus.sums`."""
+        return await self._boards.sums(ledger)
 
     # ---- inside ----
 

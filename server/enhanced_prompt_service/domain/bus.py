@@ -10,7 +10,7 @@ and whoever waits for one also looks now and then by himself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -116,6 +116,49 @@ class Bus(Protocol):
     async def delete(self, *keys: str) -> None:
         """Forget values."""
         ...
+
+    # ---- boards: what each process says of itself; ledgers: what all of them have counted ----
+
+    async def pin(self, board: str, name: str, value: bytes, ttl_s: float) -> None:
+        """Put a note on a board, in place of the one of this name, for a time. All notes of a
+        board have the same time."""
+        ...
+
+    async def notes(self, board: str) -> dict[str, bytes]:
+        """All notes of a board whose time has not passed, by name."""
+        ...
+
+    async def unpin(self, board: str, name: str) -> None:
+        """Take a note away."""
+        ...
+
+    async def add(
+        self,
+        ledger: str,
+        writer: str,
+        number: int,
+        amounts: Mapping[str, float],
+        *,
+        since: float,
+        ttl_s: float,
+    ) -> str:
+        """Add amounts to the sums of a ledger, which is kept for so long after its last addition.
+
+        Each writer numbers its additions, upwards: one whose number is not above the writer's last
+        one was made before and changes nothing, so that an addition of which nobody knows whether
+        it was made can be made again. The ledger's `SINCE` is the least that any writer said.
+
+        Returns the ledger's id: another one than before says that what was added before is lost.
+        """
+        ...
+
+    async def sums(self, ledger: str) -> dict[str, float]:
+        """All sums of a ledger, and its `SINCE`; empty where it is not there."""
+        ...
+
+
+SINCE = "since"
+"""The name under which a ledger keeps from when on it counts: whatever its writers mean by it."""
 
 
 def log_channel(turn_id: str) -> str:

@@ -56,12 +56,14 @@ class ProviderHealth:
 @dataclass(frozen=True, slots=True)
 class Load:
     """What the machine and this process use. Shares are percent: the machine's of all its cores
-    and its memory, the process's of one core. `memory_bytes` is the process's, resident."""
+    and its memory, the process's of one core. `memory_bytes` is the process's, resident. `gpu` is
+    the busiest GPU's share, None where there is none."""
 
     machine_cpu: float
     machine_memory: float
     process_cpu: float
     memory_bytes: int
+    gpu: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class SystemHealth:
     components: tuple[ComponentHealth, ...]
     providers: tuple[ProviderHealth, ...]
     replicas: tuple[ReplicaHealth, ...]
+    gpu: float | None = None
 
 
 class ReportsHealth(Protocol):
@@ -151,6 +154,10 @@ class Reporter:
     async def system_health(self) -> SystemHealth:
         """Ask all parts at once, each for at most ASK_S seconds."""
         await asyncio.gather(*(probe(one.dependency, one.ask, ASK_S) for one in self._parts))
+        return self.look()
+
+    def look(self) -> SystemHealth:
+        """What is known now; asks nobody."""
         replica, warmth, load = self._replica, self._warmth(), self._replica.load()
         agent = _agent(warmth, replica.started)
         parts = [(_component(one), one.required) for one in self._parts]
@@ -184,6 +191,7 @@ class Reporter:
                     memory_bytes=load.memory_bytes,
                 ),
             ),
+            gpu=load.gpu,
         )
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ..domain.dependencies import Dependencies
+from ..domain.metrics import EndedCall, EndedTurn
 from ..domain.turns import TurnState
 
 _DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
@@ -62,16 +63,16 @@ class Recorder:
         self._read = _Readings(dependencies)
         self.registry.register(self._read)
 
-    def call_ended(self, method: str, code: str, seconds: float) -> None:
-        """A call has ended. `method` is its path, `code` the name of its status."""
-        self._handled.labels(method, code).inc()
-        self._durations.labels(method).observe(seconds)
+    def call_ended(self, call: EndedCall) -> None:
+        """A call has ended."""
+        self._handled.labels(call.method, call.code).inc()
+        self._durations.labels(call.method).observe(call.seconds)
 
-    def turn_ended(self, state: TurnState, first_text_s: float | None) -> None:
+    def turn_ended(self, turn: EndedTurn) -> None:
         """An attempt of a turn was closed."""
-        self._turns.labels(state.value).inc()
-        if first_text_s is not None:
-            self._first_text.observe(first_text_s)
+        self._turns.labels(turn.state.value).inc()
+        if turn.first_text_s is not None:
+            self._first_text.observe(turn.first_text_s)
 
     def show(self, *readings: Reading) -> None:
         """Show these numbers as well."""

@@ -42,7 +42,9 @@ class Call:
     `charge` counts one more question where there are limits, `consented` asks, where consent is
     needed, whether something of the caller may be stored, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
-    although it could go on. `noted` goes into the log line at the end of the call.
+    although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
+    of each turn that is asked for, and whether as a stream. `incident_id` is given to an error
+    that nobody foresaw.
     """
 
     __slots__ = (
@@ -51,6 +53,7 @@ class Call:
         "_settled",
         "_write",
         "_writing",
+        "asked",
         "caller",
         "charge",
         "consented",
@@ -59,6 +62,7 @@ class Call:
         "first_token_at",
         "frames",
         "identity",
+        "incident_id",
         "live",
         "method",
         "monotonic",
@@ -103,6 +107,8 @@ class Call:
         self.ending: ServiceError | None = None
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.asked: Callable[[bool], None] | None = None
+        self.incident_id = ""
 
     async def write(self, message: Any) -> None:
         """Hand one response message to the network; returns when it takes the next one.
@@ -128,6 +134,12 @@ class Call:
         self.frames += 1
         if self.ending is not None:
             raise self.ending
+
+    def begins(self, turn_id: str, *, streamed: bool) -> None:
+        """A turn was asked for by this call, as a stream or to be answered whole."""
+        self.noted["turn_id"] = turn_id
+        if self.asked is not None:
+            self.asked(streamed)
 
     @property
     def writing(self) -> bool:

@@ -173,7 +173,7 @@ class Guard:
                 return None
             self._log.warning("call cancelled from inside", method=call.method, exc_info=error)
             return status_of_interruption()
-        incident = self._new_incident()
+        incident = call.incident_id or self._new_incident()
         self._log.error(
             "unexpected exception",
             incident_id=incident,

@@ -21,7 +21,7 @@ import enhanced_prompt.v1
 from .guard import Guard
 from .health import Health
 from .interceptors import (
-    CallEnded,
+    CountsCalls,
     DrainingInterceptor,
     IdentityInterceptor,
     LoggingInterceptor,
@@ -109,7 +109,7 @@ class RpcServer:
 
     `servicers` go by the short names of their services; RPCs that nobody serves answer
     UNIMPLEMENTED with a reason. `new_id` makes request ids, `new_incident` ids of incidents.
-    `replica` names this server in the metadata of its answers. `call_ended` hears of every call.
+    `replica` names this server in the metadata of its answers. `counts` hears of every call.
     `interceptors` come inside of request id, log lines and identity, `outside` just before
     identity. A `resolve` other than
     `default_caller` is an identity, and lifts the limit to loopback.
@@ -125,7 +125,7 @@ class RpcServer:
         new_incident: Callable[[], str],
         monotonic: Callable[[], float],
         replica: str = "",
-        call_ended: CallEnded | None = None,
+        counts: CountsCalls | None = None,
         resolve: Resolve = default_caller,
         interceptors: Sequence[AsyncServerInterceptor] = (),
         outside: Sequence[AsyncServerInterceptor] = (),
@@ -159,7 +159,15 @@ class RpcServer:
         self._interceptors: tuple[AsyncServerInterceptor, ...] = (
             RequestIdInterceptor(new_id, replica),
             LoggingInterceptor(log),
-            *(() if call_ended is None else (MeteringInterceptor(call_ended),)),
+            *(
+                ()
+                if counts is None
+                else (
+                    MeteringInterceptor(
+                        counts, new_incident, identified=resolve is not default_caller
+                    ),
+                )
+            ),
             DrainingInterceptor(self.live),
             *outside,
             IdentityInterceptor(resolve),

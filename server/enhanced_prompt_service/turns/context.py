@@ -21,6 +21,7 @@ from enhanced_prompt_service.domain.answers import (
     Usage,
 )
 from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.metrics import Delivered
 from enhanced_prompt_service.domain.turns import (
     MAX_ARGUMENTS,
     MAX_RESULT,
@@ -39,14 +40,19 @@ from .log import TurnLog
 class TurnWriter:
     """Writes frames, and remembers what a partial answer would have to say.
 
-    `first_text_at` is when the first text was written, where a clock was given.
+    `delivered` counts pieces of text; `on_first` is called with the first of them.
     """
 
-    def __init__(self, log: TurnLog, monotonic: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        log: TurnLog,
+        delivered: Delivered | None = None,
+        on_first: Callable[[], None] | None = None,
+    ) -> None:
         self._log = log
-        self._monotonic = monotonic
+        self._delivered = delivered or Delivered()
+        self._on_first = on_first
         self._text: list[str] = []
-        self.first_text_at: float | None = None
         self.evidence: tuple[Evidence, ...] = ()
         self.total_matches = 0
         self.interpretation: Interpretation | None = None
@@ -59,8 +65,10 @@ class TurnWriter:
     def text(self, delta: str) -> None:
         """Say more."""
         if delta:
-            if self.first_text_at is None and self._monotonic is not None:
-                self.first_text_at = self._monotonic()
+            if self._on_first is not None:
+                on_first, self._on_first = self._on_first, None
+                on_first()
+            self._delivered.pieces += 1
             self._text.append(delta)
             self._log.text(delta)
 

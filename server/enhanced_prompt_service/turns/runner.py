@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import structlog
@@ -30,6 +30,7 @@ from enhanced_prompt_service.domain.errors import (
     Unavailable,
 )
 from enhanced_prompt_service.domain.identity import LOG_ID, Caller
+from enhanced_prompt_service.domain.metrics import SCOPE, Delivered, EndedTurn, Scope
 from enhanced_prompt_service.domain.stores import ConversationStore, TurnStore
 from enhanced_prompt_service.domain.turns import (
     Cancelled,
@@ -70,8 +71,8 @@ class RunnerParts:
     """What every attempt needs. `history_turns` is how many earlier turns an agent sees; `models`
     are those that a request may choose, empty where the agent looks at that itself.
 
-    `ended` hears of each attempt that closed: how, and how many seconds after it began its first
-    text came, None where none did.
+    `ended` hears of each attempt that closed, `spoke` of how many seconds after it began its first
+    text came; `delivered` counts pieces of text.
     """
 
     agent: Agent
@@ -83,7 +84,9 @@ class RunnerParts:
     timeout_s: float
     history_turns: int
     memory: HotMemory | None = None
-    ended: Callable[[TurnState, float | None], None] = lambda state, first_text_s: None
+    ended: Callable[[EndedTurn], None] = lambda turn: None
+    spoke: Callable[[float], None] = lambda first_text_s: None
+    delivered: Delivered = field(default_factory=Delivered)
     models: tuple[str, ...] = ()
 
 
@@ -107,9 +110,10 @@ class Attempt:
         self._row = row
         self._request = request
         self._log = log
-        self._writer = TurnWriter(log, parts.monotonic)
-        self._turn: Turn | None = None
         self._started = parts.monotonic()
+        self._writer = TurnWriter(log, parts.delivered, self._spoke)
+        self._turn: Turn | None = None
+        self._first_text_s: float | None = None
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -151,6 +155,7 @@ class Attempt:
         """Run to the end. Raises nothing: every way to end has its frame."""
         self._task = asyncio.current_task()
         assert self._task is not None
+        SCOPE.set(Scope(self._caller.tenant, self._caller.user, self._row.turn_id))
         if self._stop is not None:  # stopped before the task had begun
             await self._close_stopped()
             return
@@ -294,9 +299,28 @@ class Attempt:
         if not won:
             self._log.abandon(_TAKEN_OVER)
             return False
-        first = self._writer.first_text_at
-        self._parts.ended(state, None if first is None else first - self._started)
+        self._parts.ended(
+            EndedTurn(
+                turn_id=self._row.turn_id,
+                state=state,
+                seconds=self._parts.monotonic() - self._started,
+                first_text_s=self._first_text_s,
+                model=self._answered_by(response),
+                usage=self._usage.calls,
+            )
+        )
         return True
+
+    def _spoke(self) -> None:
+        self._first_text_s = self._parts.monotonic() - self._started
+        self._parts.spoke(self._first_text_s)
+
+    def _answered_by(self, response: PromptResponse | None) -> str:
+        """What answered, or was to answer where nothing did."""
+        named = None if response is None else response.answer.metadata.get("ai_model")
+        if isinstance(named, str) and named:
+            return named
+        return self._usage.calls[-1].model if self._usage.calls else self._parts.agent.model
 
     async def _finish(self, ending: _Ending) -> bool:
         return await self._parts.turns.finish(

@@ -34,12 +34,13 @@ class CallLimits:
 
 class Deadline:
     """Cancels the block that it is entered around when a limit has passed, and then raises
-    LinkFailure from it. `kind` says which limit is the present one."""
+    LinkFailure from it. `first_at` is when the first token came, by the loop's clock."""
 
     def __init__(self, limits: CallLimits, started: float) -> None:
         self._limits = limits
         self._started = started
         self._latest: float | None = None
+        self.first_at: float | None = None
         self._timeout = asyncio.timeout_at(started + min(limits.first_token_s, limits.call_s))
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -47,7 +48,7 @@ class Deadline:
     def token(self) -> None:
         """A token came."""
         if self._latest is None:
-            self._latest = self._loop.time()
+            self._latest = self.first_at = self._loop.time()
             self._timeout.reschedule(None)
             self._arm()
         else:

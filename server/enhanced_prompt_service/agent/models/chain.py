@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from enhanced_prompt_service.domain.answers import ModelUsage
 from enhanced_prompt_service.domain.errors import model_not_configured
+from enhanced_prompt_service.domain.metrics import EndedModelCall
 
 from .call import CallLimits, Deadline, call
 from .circuit import Circuit, CircuitOptions, LinkState
@@ -65,7 +66,8 @@ def _utc_now() -> datetime:
 class ModelChain:
     """The configured links. One instance serves all turns; it belongs to one event loop.
 
-    `build_model` makes a link's model; the usual one goes through LangChain.
+    `build_model` makes a link's model; the usual one goes through LangChain. `ended` hears of each
+    call of a model, however it ended.
     """
 
     def __init__(
@@ -76,8 +78,10 @@ class ModelChain:
         build_model: Builder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
+        ended: Callable[[EndedModelCall], None] = lambda call: None,
     ) -> None:
         self.options = options or ChainOptions()
+        self.ended = ended
         self._build = build_model or partial(
             build,
             output_tokens=self.options.output_tokens,
@@ -245,12 +249,14 @@ class ChainRun:
         failure: LinkFailure | None = None
         answered = False
         probing: bool | None = None
+        began, deadline = 0.0, None
         loop = asyncio.get_running_loop()
         limits = chain.options.limits
         built = await chain.model_of(station)
         try:
             async with Deadline(limits, loop.time()) as deadline:
                 probing = await circuit.enter()
+                began = loop.time()
                 reply = await call(
                     station.link,
                     built,
@@ -272,7 +278,18 @@ class ChainRun:
                 self._said = True
             if probing is not None:
                 circuit.leave(probing, failure, answered=answered)
-                self._count(station.link, messages, collected, failure)
+                used = self._count(station.link, messages, collected, failure)
+                first = None if deadline is None else deadline.first_at
+                chain.ended(
+                    EndedModelCall(
+                        model=station.link.name,
+                        seconds=loop.time() - began,
+                        first_token_s=None if first is None else first - began,
+                        usage=used,
+                        failure="" if failure is None else failure.kind.value,
+                        detail="" if failure is None else failure.detail,
+                    )
+                )
         return reply
 
     def _count(
@@ -281,17 +298,18 @@ class ChainRun:
         messages: Sequence[BaseMessage],
         collected: Collector,
         failure: LinkFailure | None,
-    ) -> None:
+    ) -> ModelUsage | None:
         """Note what the call used: as the provider says, else as it looks; a call that the
-        provider turned away used nothing."""
+        provider turned away used nothing: None."""
         at, prices = self._chain.now(), self._chain.options.prices
         used = reported(link, collected.usage, prices, at) if collected.usage else None
         if used is None:
             if failure is not None and not collected.spoken and failure.kind in _UNUSED:
-                return
+                return None
             put_in = [str(one.content) for one in messages]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             used = estimated(link, put_in, collected.spoken, prices, at)
         self.calls.append(used)
+        return used
 
 
 _UNUSED = frozenset(

@@ -372,6 +372,8 @@ class Chat:
                 if first:
                     first = False
                     prompt.turn_id, prompt.behind = attached.turn_id, False
+                    if self._call.asked is not None:
+                        self._call.asked(True)
                     if self._call.record is not None:
                         await self._call.record("PromptService.Chat/prompt", attached.turn_id)
                     await self._accept(prompt)

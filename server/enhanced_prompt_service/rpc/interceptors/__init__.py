@@ -5,12 +5,12 @@ from ._base import CallInterceptor
 from .draining import DrainingInterceptor
 from .identity import IdentityInterceptor, Resolve, default_caller
 from .logging import LoggingInterceptor
-from .metering import CallEnded, MeteringInterceptor
+from .metering import CountsCalls, MeteringInterceptor
 from .request_id import RequestIdInterceptor
 
 __all__ = [
-    "CallEnded",
     "CallInterceptor",
+    "CountsCalls",
     "DrainingInterceptor",
     "IdentityInterceptor",
     "LoggingInterceptor",

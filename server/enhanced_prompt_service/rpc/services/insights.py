@@ -78,6 +78,11 @@ class InsightService(StandingCalls):
         self._time_zone = time_zone
         self._standing = standing
 
+    @property
+    def subscribers(self) -> int:
+        """How many subscriptions are open now."""
+        return self._feeds.subscribers
+
     # ---- the log --------------------------------------------------------------------------------
 
     async def SubscribeInsights(  # noqa: N802

@@ -108,14 +108,14 @@ class PromptService:
     async def Ask(self, request: pb.AskRequest, call: Call) -> None:  # noqa: N802
         """Stream a turn. The reader leaves with this call, however it ends (rule 16)."""
         with await self._turns.start(call.caller, turn_request(request)) as attached:
-            call.noted["turn_id"] = attached.turn_id
+            call.begins(attached.turn_id, streamed=True)
             cursor = attached.cursor(kinds_wanted(request.detail, request.frame_kinds))
             await self._write(call, attached, cursor)
 
     async def Answer(self, request: pb.AnswerRequest, call: Call) -> pb.AnswerResponse:  # noqa: N802
         """The same turn, its closing frame only."""
         with await self._turns.start(call.caller, turn_request(request)) as attached:
-            call.noted["turn_id"] = attached.turn_id
+            call.begins(attached.turn_id, streamed=False)
             taken = await attached.cursor(_CLOSING_ONLY).take()
             assert taken is not None
             if isinstance(taken.payload, Failed):
