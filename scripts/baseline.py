@@ -38,6 +38,7 @@ FINISHED = (
     "EventService.GetEvent",
     "EventService.IngestEvents",
     "EventService.ListCameras",
+    "EventService.ListCoverage",
     "EventService.ListEvents",
     "HistoryService.DeleteConversation",
     "HistoryService.ExportConversations",

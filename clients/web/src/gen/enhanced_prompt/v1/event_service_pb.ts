@@ -11,6 +11,8 @@ import { file_enhanced_prompt_v1_events } from "./events_pb";
 import { file_enhanced_prompt_v1_validation } from "./validation_pb";
 import { file_google_api_annotations } from "../../google/api/annotations_pb";
 import { file_google_api_field_behavior } from "../../google/api/field_behavior_pb";
+import type { HttpBody } from "../../google/api/httpbody_pb";
+import { file_google_api_httpbody } from "../../google/api/httpbody_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file enhanced_prompt/v1/event_service.proto.
  */
 export const file_enhanced_prompt_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZlbmhhbmNlZF9wcm9tcHQvdjEvZXZlbnRfc2VydmljZS5wcm90bxISZW5oYW5jZWRfcHJvbXB0LnYxIkAKCkV2ZW50QmF0Y2gSMgoGZXZlbnRzGAEgAygLMhkuZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QgfavBgDOOgHIkgKDUNvdmVyYWdlQmF0Y2gSNwoIY292ZXJhZ2UYASADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCB9q8GAM46AcirAEKE0luZ2VzdEV2ZW50c1JlcXVlc3QSIwoIc2VxdWVuY2UYASABKANCEeJBAQLavBgJIQAAAAAAAPA/EjAKBmV2ZW50cxgCIAEoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEJhdGNoSAASNQoIY292ZXJhZ2UYAyABKAsyIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCYXRjaEgAQgcKBWJhdGNoImAKDFJlamVjdGVkSXRlbRIQCghzZXF1ZW5jZRgBIAEoAxINCgVpbmRleBgCIAEoBRIQCghldmVudF9pZBgDIAEoCRINCgVmaWVsZBgEIAEoCRIOCgZyZWFzb24YBSABKAkirwEKFEluZ2VzdEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbRIVCg1sYXN0X3NlcXVlbmNlGAUgASgDEhYKDnJlamVjdGVkX2NvdW50GAYgASgDIowBChhCYXRjaEluZ2VzdEV2ZW50c1JlcXVlc3QSMAoGZXZlbnRzGAEgASgLMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QmF0Y2hIABI1Cghjb3ZlcmFnZRgCIAEoCzIhLmVuaGFuY2VkX3Byb21wdC52MS5Db3ZlcmFnZUJhdGNoSABCBwoFYmF0Y2gihQEKGUJhdGNoSW5nZXN0RXZlbnRzUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoAxIPCgd1cGRhdGVkGAIgASgDEhIKCmR1cGxpY2F0ZXMYAyABKAMSMgoIcmVqZWN0ZWQYBCADKAsyIC5lbmhhbmNlZF9wcm9tcHQudjEuUmVqZWN0ZWRJdGVtIrsBChFMaXN0RXZlbnRzUmVxdWVzdBIvCgZmaWx0ZXIYASABKAsyHy5lbmhhbmNlZF9wcm9tcHQudjEuRXZlbnRGaWx0ZXISLQoFb3JkZXIYAiABKA4yHi5lbmhhbmNlZF9wcm9tcHQudjEuRXZlbnRPcmRlchIpCglwYWdlX3NpemUYAyABKAVCFtq8GBIhAAAAAAAAAAApAAAAAABAj0ASGwoKcGFnZV90b2tlbhgEIAEoCUIH2rwYAxCAECJYChJMaXN0RXZlbnRzUmVzcG9uc2USKQoGZXZlbnRzGAEgAygLMhkuZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIyCg9HZXRFdmVudFJlcXVlc3QSHwoIZXZlbnRfaWQYASABKAlCDeJBAQLavBgFCAEQgAIiPAoQR2V0RXZlbnRSZXNwb25zZRIoCgVldmVudBgBIAEoCzIZLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudCKqAQoSQ291bnRFdmVudHNSZXF1ZXN0Ei8KBmZpbHRlchgBIAEoCzIfLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEZpbHRlchI8Cghncm91cF9ieRgCIAMoDjIgLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEdyb3VwQnlCCNq8GAQ4A2ABEiUKBWxpbWl0GAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAiMNAIogBChNDb3VudEV2ZW50c1Jlc3BvbnNlEi4KBXRvdGFsGAEgASgLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50VG90YWxzEi4KBmdyb3VwcxgCIAMoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEdyb3VwEhEKCXRydW5jYXRlZBgDIAEoCCKjAQoSTGlzdENhbWVyYXNSZXF1ZXN0EhoKBXNpdGVzGAEgAygJQgvavBgHCAEQgAE4ZBIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoJcGFnZV9zaXplGAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBCABKAlCB9q8GAMQgBAiYQoTTGlzdENhbWVyYXNSZXNwb25zZRIxCgdjYW1lcmFzGAEgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLkNhbWVyYVN0YXR1cxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki1gIKDENhbWVyYVN0YXR1cxIMCgRzaXRlGAEgASgJEhEKCWNhbWVyYV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB2FsaWFzZXMYBCADKAkSDQoFem9uZXMYBSADKAkSEAoIbG9jYXRpb24YBiABKAkSEAoIZGVjbGFyZWQYByABKAgSMAoFc3RhdGUYCCABKA4yIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VTdGF0ZRI3ChBzdGF0ZV90aW1lX3JhbmdlGAkgASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZRI7ChRjb3ZlcmFnZV9rbm93bl9yYW5nZRgKIAEoCzIdLmVuaGFuY2VkX3Byb21wdC52MS5UaW1lUmFuZ2USKwoFa2luZHMYCyADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuU2VlbktpbmQiywEKCFNlZW5LaW5kEhIKCmV2ZW50X3R5cGUYASABKAkSDQoFbGFiZWwYAiABKAkSEQoJc3ViX2xhYmVsGAMgASgJEg0KBXpvbmVzGAQgAygJEg8KB21hdGNoZXMYBSABKAMSNAoQZmlyc3Rfc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbGFzdF9zdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKOBgoMRXZlbnRTZXJ2aWNlEmMKDEluZ2VzdEV2ZW50cxInLmVuaGFuY2VkX3Byb21wdC52MS5Jbmdlc3RFdmVudHNSZXF1ZXN0GiguZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdEV2ZW50c1Jlc3BvbnNlKAESkwEKEUJhdGNoSW5nZXN0RXZlbnRzEiwuZW5oYW5jZWRfcHJvbXB0LnYxLkJhdGNoSW5nZXN0RXZlbnRzUmVxdWVzdBotLmVuaGFuY2VkX3Byb21wdC52MS5CYXRjaEluZ2VzdEV2ZW50c1Jlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9ldmVudHM6YmF0Y2hJbmdlc3QShQEKCkxpc3RFdmVudHMSJS5lbmhhbmNlZF9wcm9tcHQudjEuTGlzdEV2ZW50c1JlcXVlc3QaJi5lbmhhbmNlZF9wcm9tcHQudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIiiC0+STAiJaFDoBKiIPL3YxL2V2ZW50czpsaXN0EgovdjEvZXZlbnRzEnQKCEdldEV2ZW50EiMuZW5oYW5jZWRfcHJvbXB0LnYxLkdldEV2ZW50UmVxdWVzdBokLmVuaGFuY2VkX3Byb21wdC52MS5HZXRFdmVudFJlc3BvbnNlIh2C0+STAhcSFS92MS9ldmVudHMve2V2ZW50X2lkfRKPAQoLQ291bnRFdmVudHMSJi5lbmhhbmNlZF9wcm9tcHQudjEuQ291bnRFdmVudHNSZXF1ZXN0GicuZW5oYW5jZWRfcHJvbXB0LnYxLkNvdW50RXZlbnRzUmVzcG9uc2UiL4LT5JMCKVoVOgEqIhAvdjEvZXZlbnRzOmNvdW50EhAvdjEvZXZlbnRzOmNvdW50EnMKC0xpc3RDYW1lcmFzEiYuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RDYW1lcmFzUmVxdWVzdBonLmVuaGFuY2VkX3Byb21wdC52MS5MaXN0Q2FtZXJhc1Jlc3BvbnNlIhOC0+STAg0SCy92MS9jYW1lcmFzYgZwcm90bzM", [file_enhanced_prompt_v1_common, file_enhanced_prompt_v1_events, file_enhanced_prompt_v1_validation, file_google_api_annotations, file_google_api_field_behavior, file_google_protobuf_timestamp]);
+  fileDesc("CiZlbmhhbmNlZF9wcm9tcHQvdjEvZXZlbnRfc2VydmljZS5wcm90bxISZW5oYW5jZWRfcHJvbXB0LnYxIkAKCkV2ZW50QmF0Y2gSMgoGZXZlbnRzGAEgAygLMhkuZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QgfavBgDOOgHIkgKDUNvdmVyYWdlQmF0Y2gSNwoIY292ZXJhZ2UYASADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCB9q8GAM46AcirAEKE0luZ2VzdEV2ZW50c1JlcXVlc3QSIwoIc2VxdWVuY2UYASABKANCEeJBAQLavBgJIQAAAAAAAPA/EjAKBmV2ZW50cxgCIAEoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEJhdGNoSAASNQoIY292ZXJhZ2UYAyABKAsyIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCYXRjaEgAQgcKBWJhdGNoImAKDFJlamVjdGVkSXRlbRIQCghzZXF1ZW5jZRgBIAEoAxINCgVpbmRleBgCIAEoBRIQCghldmVudF9pZBgDIAEoCRINCgVmaWVsZBgEIAEoCRIOCgZyZWFzb24YBSABKAkirwEKFEluZ2VzdEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbRIVCg1sYXN0X3NlcXVlbmNlGAUgASgDEhYKDnJlamVjdGVkX2NvdW50GAYgASgDIowBChhCYXRjaEluZ2VzdEV2ZW50c1JlcXVlc3QSMAoGZXZlbnRzGAEgASgLMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QmF0Y2hIABI1Cghjb3ZlcmFnZRgCIAEoCzIhLmVuaGFuY2VkX3Byb21wdC52MS5Db3ZlcmFnZUJhdGNoSABCBwoFYmF0Y2gihQEKGUJhdGNoSW5nZXN0RXZlbnRzUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoAxIPCgd1cGRhdGVkGAIgASgDEhIKCmR1cGxpY2F0ZXMYAyABKAMSMgoIcmVqZWN0ZWQYBCADKAsyIC5lbmhhbmNlZF9wcm9tcHQudjEuUmVqZWN0ZWRJdGVtIlsKGEluZ2VzdENsb3VkRXZlbnRzUmVxdWVzdBIoCgRib2R5GAEgASgLMhQuZ29vZ2xlLmFwaS5IdHRwQm9keUIE4kEBAhIVCgRzaXRlGAIgASgJQgfavBgDEIABIoUBChlJbmdlc3RDbG91ZEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbSK7AQoRTGlzdEV2ZW50c1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50RmlsdGVyEi0KBW9yZGVyGAIgASgOMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50T3JkZXISKQoJcGFnZV9zaXplGAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBCABKAlCB9q8GAMQgBAiWAoSTGlzdEV2ZW50c1Jlc3BvbnNlEikKBmV2ZW50cxgBIAMoCzIZLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoPR2V0RXZlbnRSZXF1ZXN0Eh8KCGV2ZW50X2lkGAEgASgJQg3iQQEC2rwYBQgBEIACIjwKEEdldEV2ZW50UmVzcG9uc2USKAoFZXZlbnQYASABKAsyGS5lbmhhbmNlZF9wcm9tcHQudjEuRXZlbnQiqgEKEkNvdW50RXZlbnRzUmVxdWVzdBIvCgZmaWx0ZXIYASABKAsyHy5lbmhhbmNlZF9wcm9tcHQudjEuRXZlbnRGaWx0ZXISPAoIZ3JvdXBfYnkYAiADKA4yIC5lbmhhbmNlZF9wcm9tcHQudjEuRXZlbnRHcm91cEJ5QgjavBgEOANgARIlCgVsaW1pdBgDIAEoBUIW2rwYEiEAAAAAAAAAACkAAAAAAIjDQCKIAQoTQ291bnRFdmVudHNSZXNwb25zZRIuCgV0b3RhbBgBIAEoCzIfLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudFRvdGFscxIuCgZncm91cHMYAiADKAsyHi5lbmhhbmNlZF9wcm9tcHQudjEuRXZlbnRHcm91cBIRCgl0cnVuY2F0ZWQYAyABKAgiowEKEkxpc3RDYW1lcmFzUmVxdWVzdBIaCgVzaXRlcxgBIAMoCUIL2rwYBwgBEIABOGQSKQoFYXNfb2YYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCXBhZ2Vfc2l6ZRgDIAEoBUIW2rwYEiEAAAAAAAAAACkAAAAAAECPQBIbCgpwYWdlX3Rva2VuGAQgASgJQgfavBgDEIAQImEKE0xpc3RDYW1lcmFzUmVzcG9uc2USMQoHY2FtZXJhcxgBIAMoCzIgLmVuaGFuY2VkX3Byb21wdC52MS5DYW1lcmFTdGF0dXMSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItEBChNMaXN0Q292ZXJhZ2VSZXF1ZXN0EjcKCnRpbWVfcmFuZ2UYASABKAsyHS5lbmhhbmNlZF9wcm9tcHQudjEuVGltZVJhbmdlQgTiQQECEh0KB2NhbWVyYXMYAiADKAlCDNq8GAgIARCAATjoBxIaCgVzaXRlcxgDIAMoCUIL2rwYBwgBEIABOGQSKQoJcGFnZV9zaXplGAQgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBSABKAlCB9q8GAMQgBAiZAoUTGlzdENvdmVyYWdlUmVzcG9uc2USMwoHY2FtZXJhcxgBIAMoCzIiLmVuaGFuY2VkX3Byb21wdC52MS5DYW1lcmFDb3ZlcmFnZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkinwEKDkNhbWVyYUNvdmVyYWdlEgwKBHNpdGUYASABKAkSEQoJY2FtZXJhX2lkGAIgASgJEi8KCHJlY29yZGVkGAMgAygLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZRI7ChRjb3ZlcmFnZV9rbm93bl9yYW5nZRgEIAEoCzIdLmVuaGFuY2VkX3Byb21wdC52MS5UaW1lUmFuZ2Ui1gIKDENhbWVyYVN0YXR1cxIMCgRzaXRlGAEgASgJEhEKCWNhbWVyYV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB2FsaWFzZXMYBCADKAkSDQoFem9uZXMYBSADKAkSEAoIbG9jYXRpb24YBiABKAkSEAoIZGVjbGFyZWQYByABKAgSMAoFc3RhdGUYCCABKA4yIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VTdGF0ZRI3ChBzdGF0ZV90aW1lX3JhbmdlGAkgASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZRI7ChRjb3ZlcmFnZV9rbm93bl9yYW5nZRgKIAEoCzIdLmVuaGFuY2VkX3Byb21wdC52MS5UaW1lUmFuZ2USKwoFa2luZHMYCyADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuU2VlbktpbmQiywEKCFNlZW5LaW5kEhIKCmV2ZW50X3R5cGUYASABKAkSDQoFbGFiZWwYAiABKAkSEQoJc3ViX2xhYmVsGAMgASgJEg0KBXpvbmVzGAQgAygJEg8KB21hdGNoZXMYBSABKAMSNAoQZmlyc3Rfc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbGFzdF9zdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKZCAoMRXZlbnRTZXJ2aWNlEmMKDEluZ2VzdEV2ZW50cxInLmVuaGFuY2VkX3Byb21wdC52MS5Jbmdlc3RFdmVudHNSZXF1ZXN0GiguZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdEV2ZW50c1Jlc3BvbnNlKAESkwEKEUJhdGNoSW5nZXN0RXZlbnRzEiwuZW5oYW5jZWRfcHJvbXB0LnYxLkJhdGNoSW5nZXN0RXZlbnRzUmVxdWVzdBotLmVuaGFuY2VkX3Byb21wdC52MS5CYXRjaEluZ2VzdEV2ZW50c1Jlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9ldmVudHM6YmF0Y2hJbmdlc3QSjwEKEUluZ2VzdENsb3VkRXZlbnRzEiwuZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdENsb3VkRXZlbnRzUmVxdWVzdBotLmVuaGFuY2VkX3Byb21wdC52MS5Jbmdlc3RDbG91ZEV2ZW50c1Jlc3BvbnNlIh2C0+STAhc6BGJvZHkiDy92MS9jbG91ZGV2ZW50cxKFAQoKTGlzdEV2ZW50cxIlLmVuaGFuY2VkX3Byb21wdC52MS5MaXN0RXZlbnRzUmVxdWVzdBomLmVuaGFuY2VkX3Byb21wdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiKILT5JMCIloUOgEqIg8vdjEvZXZlbnRzOmxpc3QSCi92MS9ldmVudHMSdAoIR2V0RXZlbnQSIy5lbmhhbmNlZF9wcm9tcHQudjEuR2V0RXZlbnRSZXF1ZXN0GiQuZW5oYW5jZWRfcHJvbXB0LnYxLkdldEV2ZW50UmVzcG9uc2UiHYLT5JMCFxIVL3YxL2V2ZW50cy97ZXZlbnRfaWR9Eo8BCgtDb3VudEV2ZW50cxImLmVuaGFuY2VkX3Byb21wdC52MS5Db3VudEV2ZW50c1JlcXVlc3QaJy5lbmhhbmNlZF9wcm9tcHQudjEuQ291bnRFdmVudHNSZXNwb25zZSIvgtPkkwIpWhU6ASoiEC92MS9ldmVudHM6Y291bnQSEC92MS9ldmVudHM6Y291bnQScwoLTGlzdENhbWVyYXMSJi5lbmhhbmNlZF9wcm9tcHQudjEuTGlzdENhbWVyYXNSZXF1ZXN0GicuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RDYW1lcmFzUmVzcG9uc2UiE4LT5JMCDRILL3YxL2NhbWVyYXMSdwoMTGlzdENvdmVyYWdlEicuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RDb3ZlcmFnZVJlcXVlc3QaKC5lbmhhbmNlZF9wcm9tcHQudjEuTGlzdENvdmVyYWdlUmVzcG9uc2UiFILT5JMCDhIML3YxL2NvdmVyYWdlYgZwcm90bzM", [file_enhanced_prompt_v1_common, file_enhanced_prompt_v1_events, file_enhanced_prompt_v1_validation, file_google_api_annotations, file_google_api_field_behavior, file_google_api_httpbody, file_google_protobuf_timestamp]);
 
 /**
  * EventBatch is a list of events that are stored together.
@@ -295,6 +297,76 @@ export const BatchIngestEventsResponseSchema: GenMessage<BatchIngestEventsRespon
   messageDesc(file_enhanced_prompt_v1_event_service, 6);
 
 /**
+ * IngestCloudEventsRequest is the body of an HTTP request.
+ *
+ * @generated from message enhanced_prompt.v1.IngestCloudEventsRequest
+ */
+export type IngestCloudEventsRequest = Message<"enhanced_prompt.v1.IngestCloudEventsRequest"> & {
+  /**
+   * body with its content type: JSON in UTF-8, of one event or of at most 1,000.
+   *
+   * @generated from field: google.api.HttpBody body = 1;
+   */
+  body?: HttpBody | undefined;
+
+  /**
+   * site of events that name none: at most 128 characters.
+   *
+   * @generated from field: string site = 2;
+   */
+  site: string;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.IngestCloudEventsRequest.
+ * Use `create(IngestCloudEventsRequestSchema)` to create a new message.
+ */
+export const IngestCloudEventsRequestSchema: GenMessage<IngestCloudEventsRequest> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 7);
+
+/**
+ * IngestCloudEventsResponse says what became of the events.
+ *
+ * @generated from message enhanced_prompt.v1.IngestCloudEventsResponse
+ */
+export type IngestCloudEventsResponse = Message<"enhanced_prompt.v1.IngestCloudEventsResponse"> & {
+  /**
+   * created is how many events were new.
+   *
+   * @generated from field: int64 created = 1;
+   */
+  created: bigint;
+
+  /**
+   * updated is how many were known and came with other content.
+   *
+   * @generated from field: int64 updated = 2;
+   */
+  updated: bigint;
+
+  /**
+   * duplicates is how many were known and came with the same content.
+   *
+   * @generated from field: int64 duplicates = 3;
+   */
+  duplicates: bigint;
+
+  /**
+   * rejected are those that were not stored, in order of index.
+   *
+   * @generated from field: repeated enhanced_prompt.v1.RejectedItem rejected = 4;
+   */
+  rejected: RejectedItem[];
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.IngestCloudEventsResponse.
+ * Use `create(IngestCloudEventsResponseSchema)` to create a new message.
+ */
+export const IngestCloudEventsResponseSchema: GenMessage<IngestCloudEventsResponse> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 8);
+
+/**
  * ListEventsRequest says which events to list.
  *
  * @generated from message enhanced_prompt.v1.ListEventsRequest
@@ -334,7 +406,7 @@ export type ListEventsRequest = Message<"enhanced_prompt.v1.ListEventsRequest"> 
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 7);
+  messageDesc(file_enhanced_prompt_v1_event_service, 9);
 
 /**
  * ListEventsResponse is a page of events.
@@ -362,7 +434,7 @@ export type ListEventsResponse = Message<"enhanced_prompt.v1.ListEventsResponse"
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 8);
+  messageDesc(file_enhanced_prompt_v1_event_service, 10);
 
 /**
  * GetEventRequest names an event.
@@ -383,7 +455,7 @@ export type GetEventRequest = Message<"enhanced_prompt.v1.GetEventRequest"> & {
  * Use `create(GetEventRequestSchema)` to create a new message.
  */
 export const GetEventRequestSchema: GenMessage<GetEventRequest> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 9);
+  messageDesc(file_enhanced_prompt_v1_event_service, 11);
 
 /**
  * GetEventResponse holds an event.
@@ -404,7 +476,7 @@ export type GetEventResponse = Message<"enhanced_prompt.v1.GetEventResponse"> & 
  * Use `create(GetEventResponseSchema)` to create a new message.
  */
 export const GetEventResponseSchema: GenMessage<GetEventResponse> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 10);
+  messageDesc(file_enhanced_prompt_v1_event_service, 12);
 
 /**
  * CountEventsRequest says which events to count, and by what.
@@ -439,7 +511,7 @@ export type CountEventsRequest = Message<"enhanced_prompt.v1.CountEventsRequest"
  * Use `create(CountEventsRequestSchema)` to create a new message.
  */
 export const CountEventsRequestSchema: GenMessage<CountEventsRequest> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 11);
+  messageDesc(file_enhanced_prompt_v1_event_service, 13);
 
 /**
  * CountEventsResponse holds exact counts.
@@ -474,7 +546,7 @@ export type CountEventsResponse = Message<"enhanced_prompt.v1.CountEventsRespons
  * Use `create(CountEventsResponseSchema)` to create a new message.
  */
 export const CountEventsResponseSchema: GenMessage<CountEventsResponse> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 12);
+  messageDesc(file_enhanced_prompt_v1_event_service, 14);
 
 /**
  * ListCamerasRequest says which cameras to list.
@@ -516,7 +588,7 @@ export type ListCamerasRequest = Message<"enhanced_prompt.v1.ListCamerasRequest"
  * Use `create(ListCamerasRequestSchema)` to create a new message.
  */
 export const ListCamerasRequestSchema: GenMessage<ListCamerasRequest> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 13);
+  messageDesc(file_enhanced_prompt_v1_event_service, 15);
 
 /**
  * ListCamerasResponse is a page of cameras.
@@ -544,7 +616,128 @@ export type ListCamerasResponse = Message<"enhanced_prompt.v1.ListCamerasRespons
  * Use `create(ListCamerasResponseSchema)` to create a new message.
  */
 export const ListCamerasResponseSchema: GenMessage<ListCamerasResponse> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 14);
+  messageDesc(file_enhanced_prompt_v1_event_service, 16);
+
+/**
+ * ListCoverageRequest says of what time and which cameras.
+ *
+ * @generated from message enhanced_prompt.v1.ListCoverageRequest
+ */
+export type ListCoverageRequest = Message<"enhanced_prompt.v1.ListCoverageRequest"> & {
+  /**
+   * time_range of site time, both ends set: at most 366 days.
+   *
+   * @generated from field: enhanced_prompt.v1.TimeRange time_range = 1;
+   */
+  timeRange?: TimeRange | undefined;
+
+  /**
+   * cameras are exact camera ids; none for all. At most 1,000.
+   *
+   * @generated from field: repeated string cameras = 2;
+   */
+  cameras: string[];
+
+  /**
+   * sites are exact site ids; none for all. At most 100.
+   *
+   * @generated from field: repeated string sites = 3;
+   */
+  sites: string[];
+
+  /**
+   * page_size is how many cameras to return at most: 0 to 1,000, 0 meaning 50.
+   *
+   * @generated from field: int32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * page_token is next_page_token of the page before, with the same arguments.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.ListCoverageRequest.
+ * Use `create(ListCoverageRequestSchema)` to create a new message.
+ */
+export const ListCoverageRequestSchema: GenMessage<ListCoverageRequest> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 17);
+
+/**
+ * ListCoverageResponse is a page of cameras.
+ *
+ * @generated from message enhanced_prompt.v1.ListCoverageResponse
+ */
+export type ListCoverageResponse = Message<"enhanced_prompt.v1.ListCoverageResponse"> & {
+  /**
+   * cameras by site and camera_id.
+   *
+   * @generated from field: repeated enhanced_prompt.v1.CameraCoverage cameras = 1;
+   */
+  cameras: CameraCoverage[];
+
+  /**
+   * next_page_token for the next page; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.ListCoverageResponse.
+ * Use `create(ListCoverageResponseSchema)` to create a new message.
+ */
+export const ListCoverageResponseSchema: GenMessage<ListCoverageResponse> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 18);
+
+/**
+ * CameraCoverage is when a camera recorded.
+ *
+ * @generated from message enhanced_prompt.v1.CameraCoverage
+ */
+export type CameraCoverage = Message<"enhanced_prompt.v1.CameraCoverage"> & {
+  /**
+   * site is the id of its site.
+   *
+   * @generated from field: string site = 1;
+   */
+  site: string;
+
+  /**
+   * camera_id is its id, unique in the site.
+   *
+   * @generated from field: string camera_id = 2;
+   */
+  cameraId: string;
+
+  /**
+   * recorded are the spans in which it did, cut to the time asked for: in order, none touching
+   * another.
+   *
+   * @generated from field: repeated enhanced_prompt.v1.TimeRange recorded = 3;
+   */
+  recorded: TimeRange[];
+
+  /**
+   * coverage_known_range is from when to when the camera reported coverage; unset where never, and
+   * then nothing is known of its silence.
+   *
+   * @generated from field: enhanced_prompt.v1.TimeRange coverage_known_range = 4;
+   */
+  coverageKnownRange?: TimeRange | undefined;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.CameraCoverage.
+ * Use `create(CameraCoverageSchema)` to create a new message.
+ */
+export const CameraCoverageSchema: GenMessage<CameraCoverage> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 19);
 
 /**
  * CameraStatus is a camera, what is known of its state, and what it has seen.
@@ -635,7 +828,7 @@ export type CameraStatus = Message<"enhanced_prompt.v1.CameraStatus"> & {
  * Use `create(CameraStatusSchema)` to create a new message.
  */
 export const CameraStatusSchema: GenMessage<CameraStatus> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 15);
+  messageDesc(file_enhanced_prompt_v1_event_service, 20);
 
 /**
  * SeenKind is a kind of event that a camera has seen.
@@ -698,7 +891,7 @@ export type SeenKind = Message<"enhanced_prompt.v1.SeenKind"> & {
  * Use `create(SeenKindSchema)` to create a new message.
  */
 export const SeenKindSchema: GenMessage<SeenKind> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 16);
+  messageDesc(file_enhanced_prompt_v1_event_service, 21);
 
 /**
  * EventService takes in what cameras saw, and when they looked, and gives it back. Answers rest on
@@ -731,6 +924,21 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof BatchIngestEventsRequestSchema;
     output: typeof BatchIngestEventsResponseSchema;
+  },
+  /**
+   * IngestCloudEvents takes events in the form of CloudEvents 1.0, over HTTP in each of its modes:
+   * structured (`application/cloudevents+json`), batched (`application/cloudevents-batch+json`) and
+   * binary (any JSON type, attributes in `ce-` headers, which are metadata here). How attributes and
+   * data become an event stands in docs/sources.md. The same rules as in BatchIngestEvents; where
+   * no event at all could be taken, INVALID_ARGUMENT names the first one's field, so that a sender
+   * that looks at nothing but the status sees it.
+   *
+   * @generated from rpc enhanced_prompt.v1.EventService.IngestCloudEvents
+   */
+  ingestCloudEvents: {
+    methodKind: "unary";
+    input: typeof IngestCloudEventsRequestSchema;
+    output: typeof IngestCloudEventsResponseSchema;
   },
   /**
    * ListEvents lists the events that match, a page at a time.
@@ -772,6 +980,17 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof ListCamerasRequestSchema;
     output: typeof ListCamerasResponseSchema;
+  },
+  /**
+   * ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+   * order. Only in a recorded span does no event mean that nothing happened.
+   *
+   * @generated from rpc enhanced_prompt.v1.EventService.ListCoverage
+   */
+  listCoverage: {
+    methodKind: "unary";
+    input: typeof ListCoverageRequestSchema;
+    output: typeof ListCoverageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_enhanced_prompt_v1_event_service, 0);
