@@ -50,7 +50,7 @@ SECURITY = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     # For answers that somebody opens as a page; drawn stills style themselves.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'none'",
+    "sandbox; frame-ancestors 'none'",
 }
 PAGES_POLICY = (
     "default-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "

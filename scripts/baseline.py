@@ -29,6 +29,13 @@ BUF = Path(sys.executable).parent / "buf"
 PACKAGE = "enhanced_prompt.v1"
 
 FINISHED = (
+    "CompatService.AskStream",
+    "CompatService.CreateChatCompletion",
+    "CompatService.GetChatbotHealth",
+    "CompatService.GetChatbotPrewarm",
+    "CompatService.ListDashboardProactiveInsights",
+    "CompatService.ListDashboardPromptResponses",
+    "CompatService.StreamMetrics",
     "ConsentService.GetConsent",
     "ConsentService.GiveConsent",
     "ConsentService.WithdrawConsent",
@@ -36,6 +43,7 @@ FINISHED = (
     "EventService.IngestCloudEvents",
     "EventService.CountEvents",
     "EventService.GetEvent",
+    "EventService.GetEventClip",
     "EventService.IngestEvents",
     "EventService.ListCameras",
     "EventService.ListCoverage",
@@ -59,6 +67,8 @@ FINISHED = (
     "InsightService.PublishInsight",
     "InsightService.SubscribeInsights",
     "InsightService.UpdateStandingQuestion",
+    "MetricsService.GetMetrics",
+    "MetricsService.SubscribeMetrics",
     "MetricsService.GetSystemHealth",
     "MetricsService.GetUsage",
     "PromptService.Answer",

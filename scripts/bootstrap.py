@@ -95,7 +95,7 @@ def _need_supported_python():
     for name in NEWER:
         newer = shutil.which(name)
         if newer:
-            os.execv(newer, [newer, *sys.argv])
+            os.execv(newer, [newer, *sys.argv])  # noqa: S606 - no shell is wanted
     sys.exit(
         "Python {}.{} or newer is needed, this is {}.{}. On Debian and Ubuntu type:\n\n"
         "    sudo apt-get install python3.11 python3.11-venv\n".format(

@@ -134,6 +134,7 @@ CHECKS = (
         ((PYTHON, "scripts/vendor_protos.py", "--check"),),
         needs=("scripts/vendor_protos.py",),
     ),
+    Check("web", ((PYTHON, "scripts/web.py", "check"),), needs=("clients/web/package.json",)),
     Check("locks", ((PYTHON, "scripts/lock.py", "--check"),)),
     Check("addresses", function=addresses),
     Check("gateway", function=edge, needs=("gateway/openapi.json",)),

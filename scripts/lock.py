@@ -27,7 +27,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
-    "requirements/dev.txt": ("server", "postgres", "llm", "gateway", "dev"),
+    "requirements/dev.txt": ("server", "postgres", "llm", "otel", "gateway", "dev"),
     "requirements/run.txt": ("server", "postgres", "gateway"),
     "requirements/server.txt": ("server", "postgres", "llm"),
 }

@@ -151,7 +151,7 @@ def _serve(site: Site) -> None:
     address = _await_address(site.home, server)
     _say(f"Serving at {address} after {time.monotonic() - began:.1f} s")
     edge = _start_gateway(site)
-    simulation = site.start("simulate", "--server", address)
+    simulation = site.start("simulate", "--server", address, *_clips_at(edge))
     _await_history(simulation, server)
     _say(_what_to_try(site, address, edge))
     try:
@@ -163,6 +163,14 @@ def _serve(site: Site) -> None:
             time.sleep(POLL_S)
     finally:
         _tell_turns(server)
+
+
+def _clips_at(edge: str | None) -> list[str]:
+    """Where clip links of the simulated site lead: to the gateway, wherever it listens today.
+    EPS_PUBLIC_URL says it where browsers come by another way."""
+    if edge is None or os.environ.get("EPS_PUBLIC_URL"):
+        return []
+    return ["--public-url", f"http://{edge}"]
 
 
 def _await_address(home: Path, server: Child) -> str:

@@ -36,6 +36,7 @@ def main() -> None:
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
             ("mosquitto", "mosquitto"),
+            ("chromium", "chromium"),
             ("go", "golang-go"),
         )
         if find(program) is None

@@ -1,11 +1,12 @@
 """The web app where Node is: its packages, its build, its checks. Does nothing twice.
 
     python scripts/web.py           packages and clients/web/dist, where sources changed
+    python scripts/web.py packages  packages alone
     python scripts/web.py check     format, lint, types, and whether generated messages are fresh
     python scripts/web.py test      its own tests (vitest)
 
-Without Node (20.19 or newer) building says so and ends well: the service needs no web app, and
-tests that do are skipped with that reason. `npm ci` takes exactly what package-lock.json names.
+Without Node (20.19 or newer) all but the tests say so and end well: the service needs no web app,
+and tests that do are skipped with that reason. `npm ci` takes exactly what package-lock.json names.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ _FOLDERS = ("src", "public")
 
 def main(arguments: list[str]) -> int:
     """Run; the exit status."""
-    wanted: dict[str, Callable[[], int]] = {"build": build, "check": check, "test": test}
+    wanted: dict[str, Callable[[], int]] = {
+        "build": build,
+        "packages": packages,
+        "check": check,
+        "test": test,
+    }
     name = arguments[0] if arguments else "build"
     if name not in wanted:
         print(__doc__, file=sys.stderr)
         return 2
     if lack := missing():
         say(f"No web app: {lack}")
-        return 0 if name == "build" else 1
+        return int(name == "test")
     return wanted[name]()
 
 

@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from .agent.models.links import parse_links
 from .agent.models.prices import ModelPrice
+from .domain.levels import stream_events
 
 
 def _zone(name: str) -> str:
@@ -45,7 +46,13 @@ def _links(text: str) -> str:
     return text
 
 
+def _shown(text: str) -> str:
+    stream_events(text)
+    return text
+
+
 Links = Annotated[str, AfterValidator(_links)]
+Shown = Annotated[str, AfterValidator(_shown)]
 TimeZoneName = Annotated[str, AfterValidator(_zone)]
 AwareDatetime = Annotated[datetime | None, AfterValidator(_aware)]
 
@@ -57,6 +64,7 @@ def _off(port: object) -> object:
 MetricsPort = Annotated[int | None, BeforeValidator(_off)]
 
 
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _WRONG = "unreadable files"
 """In the place of a setting's name: why a file gives no value."""
 
@@ -185,6 +193,12 @@ class Settings(BaseSettings):
     stream_leave_s: float = Field(
         30.0, ge=0, le=600, description="How long a stream that was asked so still delivers."
     )
+    compat_events: Shown = Field(
+        "L1",
+        description="Events that streams of older clients have (migration.md): `L1` tokens, `L2` "
+        "also what the agent does, or a list with commas. The header `x-stream-events` stands "
+        "above it.",
+    )
     turn_timeout_s: float = Field(120.0, gt=0, le=3600, description="A turn's own budget.")
     turn_orphan_s: float = Field(
         60.0, gt=0, le=3600, description="A running turn that nobody reads is cancelled after it."
@@ -228,6 +242,12 @@ class Settings(BaseSettings):
         le=65535,
         description="HTTP port of `/metrics`; a taken one moves to the next free one. 0 takes any, "
         "`off` none.",
+    )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="Address of a collector that takes traces by OTLP over HTTP, such as "
+        "`http://127.0.0.1:4318`. Empty: what OpenTelemetry's own variables say, else none.",
     )
     models: Links = Field(
         "grounded",
@@ -395,6 +415,15 @@ class Settings(BaseSettings):
         description="Memory of a process at which new questions and streams are refused. Empty: "
         "its share of three quarters of what the machine, or its control group, has. 0: never.",
     )
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are sent: by our setting, or by OpenTelemetry's standard variables."""
+        if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+            return False
+        if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+            return False
+        return bool(self.otlp_endpoint) or any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
 
     @property
     def limited(self) -> bool:

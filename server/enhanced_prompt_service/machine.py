@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .domain.health import Load
+from .gpu import Gpus
 
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -29,6 +30,8 @@ class Machine:
         self._busy, self._total = _processors()
         self._process_s = time.process_time()
         self._shares = (0.0, 0.0)
+        self._gpus = Gpus()
+        self._gpu = self._gpus.busiest()
 
     def load(self) -> Load:
         """What is used now."""
@@ -39,8 +42,9 @@ class Machine:
             machine = 100.0 * (busy - self._busy) / max(total - self._total, 1)
             self._shares = machine, 100.0 * (process_s - self._process_s) / passed
             self._busy, self._total, self._process_s = busy, total, process_s
+            self._gpu = self._gpus.busiest()
             self._read_at += passed
-        return Load(self._shares[0], _memory(), self._shares[1], resident())
+        return Load(self._shares[0], _memory(), self._shares[1], resident(), self._gpu)
 
 
 def resident() -> int:

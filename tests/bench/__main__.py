@@ -37,9 +37,11 @@ from .plan import Plan
 from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
+    counting,
     detecting,
     edge,
     ingest,
+    page,
     providers,
     questions,
     resuming,
@@ -67,7 +69,9 @@ ROWS: dict[str, Measure] = {
     "workers": sharing.measure,
     "security": security.measure,
     "detecting": detecting.measure,
+    "page": page.measure,
     "gateway": edge.measure,
+    "counting": counting.measure,
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"

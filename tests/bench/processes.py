@@ -6,6 +6,7 @@ A server module prints `LISTENING <port>` once it serves, and ends on SIGTERM.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -45,6 +46,18 @@ class Server:
             times = one.cpu_times()
             total += times.user + times.system
         return total
+
+    def exact_cpu_s(self) -> float:
+        """The same of the process alone, to the nanosecond where Linux says so: the ticks of
+        `cpu_s` are ten milliseconds, which is a hundred questions."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        if not tasks.is_dir():
+            return self.cpu_s()
+        total = 0
+        for one in tasks.iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                total += int((one / "schedstat").read_text().split()[0])
+        return total / 1e9
 
     def rss(self) -> int:
         """Resident bytes."""

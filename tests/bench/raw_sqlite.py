@@ -25,7 +25,7 @@ def main(source: Path, target: Path) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
         database.execute(f"PRAGMA {pragma}")
     _copy_schema(source, database)
-    event = f"INSERT INTO events VALUES ({', '.join('?' * len(events[0]))})"
+    event = f"INSERT INTO events VALUES ({', '.join('?' * len(events[0]))})"  # noqa: S608 - question marks
     text = "INSERT INTO event_text (rowid, words) VALUES (?, ?)"
     began = time.perf_counter()
     for begin in range(0, len(events), BATCH):

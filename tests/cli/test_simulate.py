@@ -58,6 +58,26 @@ def test_history_is_sent_once_and_a_later_start_sends_what_is_missing(
         assert all(camera.HasField("coverage_known_range") for camera in coverage)
 
 
+def test_clip_links_lead_to_where_the_gateway_is_and_nowhere_without_one(
+    eps_fresh: Eps, fresh_service: Service
+) -> None:
+    def template_after(*more: str) -> str:
+        sent = eps_fresh("simulate", "--once", "--weeks", "0", "--clock", CLOCK, *more)
+        assert sent.exit_code == 0, sent.stderr
+        with Client(fresh_service.address) as client:
+            return client.get_site(SimulatedSite().site().site_id).clip_url_template
+
+    path = "/v1/events/{event_id}/clip"
+    assert template_after("--public-url", "http://127.0.0.1:8081/") == (
+        f"http://127.0.0.1:8081{path}"
+    )
+    assert template_after() == ""
+    for wrong in ("ftp://x", "127.0.0.1:8080", "http://a b", "http://{x}"):
+        refused = eps_fresh("simulate", "--once", "--public-url", wrong)
+        assert refused.exit_code == 2
+        assert "no http or https address" in refused.stderr
+
+
 def test_a_database_that_does_not_hold_what_was_noted_gets_the_whole_history(
     eps_fresh: Eps, fresh_service: Service, client_home: Path
 ) -> None:

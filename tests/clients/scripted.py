@@ -133,7 +133,13 @@ async def serving(script: Script) -> AsyncGenerator[str, None]:
         server,
     )
     metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(
-        _scripted(metrics_service_pb2_grpc.MetricsServiceServicer, script, "GetSystemHealth"),
+        _scripted(
+            metrics_service_pb2_grpc.MetricsServiceServicer,
+            script,
+            "GetSystemHealth",
+            "GetMetrics",
+            "SubscribeMetrics",
+        ),
         server,
     )
     health_pb2_grpc.add_HealthServicer_to_server(

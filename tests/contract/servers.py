@@ -6,13 +6,14 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from enhanced_prompt_service.app import create_app
 from enhanced_prompt_service.config import Settings
 
 
 @contextmanager
-def in_a_thread(settings: Settings) -> Iterator[str]:
+def in_a_thread(settings: Settings, make_agent: Any = None) -> Iterator[str]:
     """Its address; it drains when the block is left."""
     started = threading.Event()
     addresses: list[str] = []
@@ -22,7 +23,7 @@ def in_a_thread(settings: Settings) -> Iterator[str]:
     async def serve() -> None:
         stop = asyncio.Event()
         loops.append((asyncio.get_running_loop(), stop))
-        async with create_app(settings) as app:
+        async with create_app(settings, make_agent=make_agent) as app:
             addresses.append(app.address)
             started.set()
             await stop.wait()

@@ -62,7 +62,6 @@ def listed(table: dict[str, str]) -> set[str]:
 
 def test_the_table_says_what_is_meant() -> None:
     said = {short(path): rule.keeps for path, rule in RULES.items()}
-    assert all(isinstance(keeps, Keeps) for keeps in said.values())
     assert {name for name, keeps in said.items() if keeps is Keeps.ALWAYS} == listed(KEEPS)
     assert {name for name, keeps in said.items() if keeps is Keeps.MAYBE} == listed(MAY_KEEP)
 
@@ -157,10 +156,7 @@ def example(method: MethodDescriptor) -> Message:
             made.body.data = json.dumps(
                 {
                     "specversion": "1.0",
-                    "id": "x",
-                    "source": "x",
-                    "type": "x",
-                    "subject": "x",
+                    **dict.fromkeys(("id", "source", "type", "subject"), "x"),
                     "time": "2026-05-01T12:00:00Z",
                 }
             ).encode()
@@ -183,7 +179,7 @@ def rows_that_name(database: Path, user: str) -> list[str]:
         return [
             f"{table}: {row}"
             for table in tables
-            for row in connection.execute(f'SELECT * FROM "{table}"')
+            for row in connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608
             if user in repr(row)
         ]
 

@@ -53,6 +53,20 @@ def test_the_curl_line_that_it_prints_streams_an_answer(site: RunningSite) -> No
     assert "Loading Dock" in closing["response"]["response"]
 
 
+def test_a_clip_link_of_an_answer_opens_a_picture(site: RunningSite) -> None:
+    [line] = [line for line in site.said if line.startswith("Gateway at ")]
+    asked = httpx.get(f"{line.split()[2]}/v1/events", params={"page_size": "1"}).json()
+    event_id = asked["events"][0]["event_id"]
+    [curl] = [line.strip() for line in site.said if line.strip().startswith("curl")]
+    url = next(one for one in shlex.split(curl) if one.startswith("http"))
+    body = {"query": "what happened yesterday?"}
+    answer = httpx.post(url.replace("/v1/ask", "/v1/answer"), json=body, timeout=30).json()
+    links = answer["turn"]["completed"]["response"]["clip_links"]
+    assert links
+    for link in (links[0], f"{line.split()[2]}/v1/events/{event_id}/clip"):
+        assert "SIMULATION" in httpx.get(link).text
+
+
 def test_the_page_that_it_prints_is_the_web_app_where_that_was_built(site: RunningSite) -> None:
     built = ROOT / "clients" / "web" / "dist" / "index.html"
     pages = [line.strip() for line in site.said if re.fullmatch(r"\s+http://[\w.:]+/", line)]

@@ -185,6 +185,16 @@ async def test_replicas_count_together(start: Start, tmp_path: Path) -> None:
             await second.answer(mia(sub="noah"))
 
 
+async def test_metadata_beyond_its_limit_is_refused_and_the_server_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    async with start(HeldAgent(), **tokens(tmp_path)) as app, calling(app) as stubs:
+        await stubs.cameras((*mia(), ("x-note", "x" * 1024)))
+        error = await refused(stubs.cameras((*mia(), ("x-note", "x" * 40 * 1024))))
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        await stubs.cameras(mia())
+
+
 async def test_with_memory_short_nothing_new_begins_and_what_runs_can_be_read_and_stopped(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

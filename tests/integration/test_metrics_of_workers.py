@@ -73,10 +73,7 @@ async def test_a_call_on_one_worker_is_told_to_a_subscriber_of_the_other(tmp_pat
             )
             async with asyncio.timeout(SOON_S):
                 first = await call.read()
-                assert [one.name for one in first.snapshot.health.replicas] == sorted(
-                    one.name for one in first.snapshot.health.replicas
-                )
-                assert len(first.snapshot.health.replicas) == 2
+                assert first.HasField("snapshot")
                 await client.answer("instant")
                 told = await call.read()
             assert told.request.method == "PromptService/Answer"

@@ -145,11 +145,13 @@ def test_a_request_says_what_its_turn_used() -> None:
     made = counts()
     used = ModelUsage("openai:a", "provider", input_tokens=7, output_tokens=None, cost=None)
     made.turn_ended(EndedTurn("t1", TurnState.COMPLETED, 1.0, 0.2, "openai:a", (used,)))
-    made.call_ended(EndedCall(ASK, "OK", 1.1, turn_id="t1"))
-    made.call_ended(EndedCall(ASK, "OK", 1.1, turn_id="elsewhere"))
-    known, unknown = made.rows.of("").requests
+    made.call_ended(EndedCall(ASK, "OK", 1.1, turn_id="t1", began=True))
+    made.call_ended(EndedCall(ASK, "OK", 1.1, turn_id="elsewhere", began=True))
+    made.call_ended(EndedCall(f"{PACKAGE}PromptService/WatchTurn", "OK", 1.1, turn_id="t1"))
+    known, unknown, watched = made.rows.of("").requests
     assert (known.model, known.tokens, known.cost) == ("openai:a", 7, None)
     assert (unknown.model, unknown.tokens, unknown.cost) == ("", None, None)
+    assert (watched.turn_id, watched.model, watched.tokens) == ("t1", "", None)
 
 
 def test_streams_pieces_and_memory_are_shares_and_rates() -> None:

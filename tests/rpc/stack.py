@@ -14,6 +14,7 @@ from typing import Any
 import grpc.aio
 
 from enhanced_prompt.v1 import (
+    compat_service_pb2_grpc,
     event_service_pb2_grpc,
     history_service_pb2_grpc,
     insight_service_pb2_grpc,
@@ -32,6 +33,12 @@ from enhanced_prompt_service.domain.answers import (
     ResponseType,
 )
 from enhanced_prompt_service.domain.clock import FixedClock
+from enhanced_prompt_service.domain.health import (
+    ComponentHealth,
+    Health,
+    ProviderHealth,
+    SystemHealth,
+)
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.prompts import PromptTools
 from enhanced_prompt_service.domain.warming import Warmer
@@ -41,6 +48,7 @@ from enhanced_prompt_service.rpc.leaving import LeavingOptions
 from enhanced_prompt_service.rpc.resume_tokens import ResumeTokens
 from enhanced_prompt_service.rpc.server import RpcOptions, RpcServer
 from enhanced_prompt_service.rpc.services import (
+    CompatService,
     EventService,
     HistoryService,
     InsightService,
@@ -48,6 +56,7 @@ from enhanced_prompt_service.rpc.services import (
     SiteService,
     TemplateService,
 )
+from enhanced_prompt_service.rpc.services.compat import CompatOptions
 from enhanced_prompt_service.rpc.services.insights import Standing, encoder
 from enhanced_prompt_service.rpc.templates import Templates
 from enhanced_prompt_service.rpc.toolbox import Toolbox
@@ -85,6 +94,35 @@ class Playing:
         return an_answer(turn.writer.said)
 
 
+class Healthy:
+    """A service whose health is as it is set; counts how often somebody looked."""
+
+    def __init__(self) -> None:
+        self.status = Health.HEALTHY
+        self.looks = 0
+
+    async def system_health(self) -> SystemHealth:
+        self.looks += 1
+        return SystemHealth(
+            status=self.status,
+            time=NOW,
+            version="1",
+            agent_id="agent-1",
+            agent_initialized=True,
+            machine_cpu=1.0,
+            machine_memory=2.0,
+            queue_size=0,
+            components=tuple(
+                ComponentHealth(name, self.status, "in /secret/place", NOW)
+                for name in ("storage", "bus", "agent")
+            ),
+            providers=(
+                ProviderHealth("openai:gpt", Health.DEGRADED, 0, last_error="key sk-1 is wrong"),
+            ),
+            replicas=(),
+        )
+
+
 @dataclass
 class Stack:
     """A running server and what is under it."""
@@ -106,6 +144,10 @@ class Stack:
     @property
     def prompts(self) -> Any:
         return prompt_service_pb2_grpc.PromptServiceStub(self.channel)
+
+    @property
+    def compat(self) -> Any:
+        return compat_service_pb2_grpc.CompatServiceStub(self.channel)
 
     @property
     def events(self) -> Any:
@@ -134,6 +176,8 @@ async def running(
     tools: PromptTools | bool = False,
     insight_leaving: LeavingOptions | None = None,
     ring_bytes: int = 1_000_000,
+    live: Any = None,
+    monotonic: Callable[[], float] = time.monotonic,
     **prompts: Any,
 ) -> AsyncIterator[Stack]:
     """A whole stack on a database of its own; `prompts` goes to its PromptService.
@@ -213,6 +257,16 @@ async def running(
                         stores.catalogue,
                         site_now=clock.now,
                         read_cloud_events=read_cloud_events,
+                    ),
+                    "CompatService": CompatService(
+                        turns,
+                        warmer,
+                        live or Healthy(),
+                        stores.conversations,
+                        stores.insights,
+                        now=clock.now,
+                        monotonic=monotonic,
+                        options=CompatOptions(models=("playing",), heartbeat_s=heartbeat_s),
                     ),
                     "SiteService": SiteService(stores.catalogue),
                     "TemplateService": TemplateService(templates),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from enhanced_prompt_service.domain.errors import InvalidArgument, Reason
+from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.rpc.resume_tokens import ResumeTokens
 
 KEY = b"k" * 32
@@ -63,6 +65,16 @@ def test_a_token_shows_no_order() -> None:
 
 def test_the_same_place_has_one_token_for_all_who_stand_there() -> None:
     assert TOKENS.seal("acme", 9) == TOKENS.seal("acme", 9)
+
+
+@pytest.mark.parametrize("limits", [{"cameras": frozenset({"G1"})}, {"sites": frozenset()}])
+def test_who_may_see_only_some_cameras_gets_another_token_each_time(limits: Any) -> None:
+    """Equal ones would say that nothing was entered between them, and others that something was."""
+    limited = Caller("acme", **limits)
+    tokens = {TOKENS.seal_for(limited, 9) for _ in range(3)} | {TOKENS.seal("acme", 9)}
+    assert len(tokens) == 4
+    assert {TOKENS.open("acme", one) for one in tokens} == {9}
+    assert TOKENS.seal_for(Caller("acme"), 9) == TOKENS.seal("acme", 9)
 
 
 def test_a_short_key_is_refused() -> None:

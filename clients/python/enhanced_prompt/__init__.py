@@ -62,7 +62,7 @@ from .v1.events_pb2 import Coverage, CoverageState, Event
 from .v1.history_service_pb2 import Conversation, ConversationSummary
 from .v1.insight_service_pb2 import PublishInsightRequest
 from .v1.insights_pb2 import Insight, StandingQuestion
-from .v1.metrics_service_pb2 import SystemHealth
+from .v1.metrics_service_pb2 import Metrics, MetricsSnapshot, SystemHealth
 from .v1.prompts_pb2 import ClassifiedIntent, GeneratedContent, OptimizedPrompt
 from .v1.site_service_pb2 import Camera, Site, Zone
 from .v1.templates_pb2 import Template, TemplateVariable, TemplateVariableType
@@ -111,6 +111,8 @@ __all__ = [
     "InsightSelection",
     "InsightUpdate",
     "Keepalive",
+    "Metrics",
+    "MetricsSnapshot",
     "OptimizedPrompt",
     "OrderName",
     "PromptOptions",

@@ -27,6 +27,7 @@ from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
 from ._insight_calls import AsyncInsightCalls
+from ._metrics import AsyncMetricsCalls
 from ._options import DEFAULT_TARGET, ClientOptions
 from ._prompts import AsyncPromptCalls
 from ._requests import (
@@ -76,7 +77,9 @@ from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteReques
 from .v1.turns_pb2 import Turn
 
 
-class AsyncClient(AsyncTemplateCalls, AsyncPromptCalls, AsyncInsightCalls, AsyncConsentCalls):
+class AsyncClient(
+    AsyncTemplateCalls, AsyncPromptCalls, AsyncInsightCalls, AsyncConsentCalls, AsyncMetricsCalls
+):
     """Talks to one service, over one connection, from one event loop.
 
         async with AsyncClient() as client:

@@ -19,6 +19,7 @@ from ._export import ExportFlow
 from ._health import HealthStatus
 from ._ingest import Batches, IngestOutcome, OnSent, batch_outcome, batch_request
 from ._insight_calls import InsightCalls
+from ._metrics import MetricsCalls
 from ._options import DEFAULT_TARGET, ClientOptions
 from ._prompts import PromptCalls
 from ._requests import (
@@ -71,7 +72,7 @@ from .v1.site_service_pb2 import GetSiteRequest, ListSitesRequest, PutSiteReques
 from .v1.turns_pb2 import Turn
 
 
-class Client(TemplateCalls, PromptCalls, InsightCalls, ConsentCalls):
+class Client(TemplateCalls, PromptCalls, InsightCalls, ConsentCalls, MetricsCalls):
     """Talks to one service, over one connection, from any number of threads.
 
         with Client() as client:

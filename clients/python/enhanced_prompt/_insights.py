@@ -9,11 +9,10 @@ from typing import Literal, TypedDict
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpc import StatusCode
 
+from ._following import Following
 from ._options import Retry
 from ._requests import time_range
-from .errors import EnhancedPromptError
 from .v1.insight_service_pb2 import (
     AcknowledgeInsightsRequest,
     InsightChanges,
@@ -37,12 +36,6 @@ SeverityName = Literal["low", "medium", "high", "critical"]
 StatusName = Literal["open", "acknowledged", "resolved"]
 VerdictName = Literal["useful", "false_alarm"]
 ChangeName = Literal["created", "grew", "acknowledged", "muted", "resolved"]
-
-# What a connection that broke looks like, when no server said why.
-_BROKEN = frozenset(
-    {StatusCode.UNAVAILABLE, StatusCode.UNKNOWN, StatusCode.INTERNAL, StatusCode.CANCELLED}
-)
-_HIGHEST_POWER = 30
 
 
 class InsightSelection(TypedDict, total=False):
@@ -70,7 +63,8 @@ class InsightUpdate:
 
     `change` is "" where a newer server made a change that this version does not know.
     `resume_token` is the place after it: kept in the same commit as what was done with the entry,
-    it gives each entry exactly once.
+    it gives each entry exactly once. `position` rises with each entry, and is 0 for callers who may
+    see only some cameras.
     """
 
     insight: Insight
@@ -88,25 +82,20 @@ _CHANGES: dict[int, ChangeName] = {
 }
 
 
-class InsightFlow:
+class InsightFlow(Following):
     """Where a subscription stands, without any input or output.
 
     `request` goes on behind the last message that was taken.
     """
 
     def __init__(self, request: SubscribeInsightsRequest, retry: Retry, reattach: Retry) -> None:
+        super().__init__(retry, reattach, patient=bool(request.resume_token))
         self.request = request
-        self._retry = retry
-        self._reattach = reattach
-        self._failed = 0
         self._settled = request.resume_token
-        # Where nothing was ever heard, a server that is not there is the caller's to know of.
-        self._patient = bool(request.resume_token)
 
     def take(self, message: SubscribeInsightsResponse) -> InsightUpdate | None:
         """Note a message; the entry in it, if it holds one."""
-        self._failed = 0
-        self._patient = True
+        self.heard()
         self.request.resume_token = message.resume_token
         if not message.HasField("revision"):
             return None
@@ -122,25 +111,6 @@ class InsightFlow:
         """Everything up to a token was dealt with; whether that is news."""
         news, self._settled = resume_token != self._settled, resume_token
         return news
-
-    def wait(self, error: EnhancedPromptError | None, draw: float) -> float:
-        """Seconds until the next attempt; `error` None where the server ended the stream well.
-
-        `draw` is uniform in 0..1. Raises the error where it says that another attempt is in vain.
-        """
-        self._failed += 1
-        retry_after = 0.0 if error is None else error.retry_after or 0.0
-        in_vain = error is not None and (bool(error.reason) or error.code not in _BROKEN)
-        if error is not None and in_vain and not error.retryable:
-            raise error
-        if error is not None and not self._patient:
-            wait = self._retry.wait(self._failed, error.retry_after, draw)
-            if wait is None:
-                raise error
-            return wait
-        power = min(self._failed - 1, _HIGHEST_POWER)
-        ceiling = min(self._reattach.longest, self._reattach.first * 2.0**power)
-        return max(draw * ceiling, retry_after)
 
 
 def insight_filter(chosen: InsightSelection) -> InsightFilter:

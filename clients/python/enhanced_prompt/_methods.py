@@ -200,6 +200,16 @@ PUT_SITE: Final = Method(_site("PutSite"), site.PutSiteRequest, site.PutSiteResp
 GET_SITE: Final = Method(_site("GetSite"), site.GetSiteRequest, site.GetSiteResponse)
 LIST_SITES: Final = Method(_site("ListSites"), site.ListSitesRequest, site.ListSitesResponse)
 
+SUBSCRIBE_METRICS: Final = Method(
+    "/enhanced_prompt.v1.MetricsService/SubscribeMetrics",
+    metrics.SubscribeMetricsRequest,
+    metrics.SubscribeMetricsResponse,
+)
+GET_METRICS: Final = Method(
+    "/enhanced_prompt.v1.MetricsService/GetMetrics",
+    metrics.GetMetricsRequest,
+    metrics.GetMetricsResponse,
+)
 GET_SYSTEM_HEALTH: Final = Method(
     "/enhanced_prompt.v1.MetricsService/GetSystemHealth",
     metrics.GetSystemHealthRequest,

@@ -20,10 +20,13 @@ from langgraph.runtime import Runtime
 
 from enhanced_prompt_service.domain.answers import Answer, JsonValue
 from enhanced_prompt_service.domain.identity import Caller
+from enhanced_prompt_service.domain.tracing import traced
 from enhanced_prompt_service.domain.turns import TurnRequest
 from enhanced_prompt_service.turns import Turn, TurnLog, TurnWriter
 
 from .grounded import Findings, GroundedEngine, Query, text_pieces
+
+_SEARCH = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search_events"}
 
 
 class GraphState(TypedDict):
@@ -91,7 +94,8 @@ class GroundedAgent:
         turn.writer.agent_started("retrieve")
         call_id = f"{turn.turn_id}-1"
         turn.writer.tool_started("search_events", call_id, query.describe())
-        findings = await self.engine.retrieve(turn.caller, query)
+        with traced(turn.tracing, "execute_tool search_events", _SEARCH):
+            findings = await self.engine.retrieve(turn.caller, query)
         turn.writer.tool_finished("search_events", call_id, findings.describe())
         if findings.evidence:
             turn.writer.evidence_found(findings.evidence, findings.total_matches)

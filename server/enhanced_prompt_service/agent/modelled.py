@@ -28,6 +28,7 @@ from enhanced_prompt_service.domain.answers import Answer, JsonValue
 from enhanced_prompt_service.domain.errors import ServiceError
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.insights import InsightReader
+from enhanced_prompt_service.domain.tracing import traced
 from enhanced_prompt_service.turns import Turn
 
 from .composing import composed, passed
@@ -41,7 +42,7 @@ from .models import (
     NoModelLeft,
     ToolCall,
 )
-from .tools import Looked, Toolbox, ToolOutcome
+from .tools import TOOLS, Looked, Toolbox, ToolOutcome
 from .tools.running import unavailable
 from .tools.schemas import definitions
 from .trail import ModelBudget, Trail, TurnSink
@@ -218,7 +219,10 @@ class ModelAgent:
             found = ToolOutcome("Error. Too many calls at once.", "too many calls", ok=False)
         else:
             try:
-                found = await trail.toolbox.look(call.name, call.arguments)
+                name = call.name if call.name in TOOLS else "unknown"  # a model may say anything
+                about = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
+                with traced(turn.tracing, f"execute_tool {name}", about):
+                    found = await trail.toolbox.look(call.name, call.arguments)
             except ServiceError as error:
                 found = unavailable(error)
         ok = isinstance(found, Looked) or found.ok

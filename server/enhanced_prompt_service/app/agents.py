@@ -32,6 +32,7 @@ from ..domain.metrics import EndedModelCall
 from ..domain.standing import RuleMaker
 from ..domain.stores import EventStore
 from ..domain.times import Interval
+from ..domain.tracing import NO_TRACING, Tracing
 from ..domain.warming import Warm, Warmer
 from ..rpc.templates import Templates
 from ..rpc.toolbox import Toolbox
@@ -91,10 +92,12 @@ def answering_agent(stores: Stores, settings: Settings, chain: ModelChain) -> Wa
 
 
 def model_chain(
-    settings: Settings, ended: Callable[[EndedModelCall], None] = lambda call: None
+    settings: Settings,
+    ended: Callable[[EndedModelCall], None] = lambda call: None,
+    tracing: Tracing = NO_TRACING,
 ) -> ModelChain:
     """The links that EPS_MODELS names. Nothing is asked, and no provider's package is loaded.
-    `ended` hears of each call of a model."""
+    `ended` hears of each call of a model, `tracing` makes a span of it."""
     options = ChainOptions(
         limits=CallLimits(
             settings.model_first_token_s, settings.model_idle_s, settings.model_call_s
@@ -104,7 +107,7 @@ def model_chain(
         output_tokens=settings.model_output_tokens,
         temperature=settings.model_temperature,
     )
-    return ModelChain(parse_links(settings.models), options, ended=ended)
+    return ModelChain(parse_links(settings.models), options, ended=ended, tracing=tracing)
 
 
 def warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
@@ -115,9 +118,8 @@ def warmer(stores: Stores, agent: WarmAgent, chain: ModelChain) -> Warmer:
         return "database open, tables up to date"
 
     async def catalogue(caller: Caller) -> str:
-        found = await stores.catalogue.catalogue(caller)
-        cameras = sum(len(site.cameras) for site in found.sites)
-        return f"{len(found.sites)} sites, {cameras} cameras"
+        await stores.catalogue.catalogue(caller)
+        return "sites and cameras read"  # not how many: others who may see fewer are told as well
 
     async def engine(caller: Caller) -> str:
         await agent.prewarm(caller)

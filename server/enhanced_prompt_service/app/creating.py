@@ -10,6 +10,7 @@ from ..agent.models import ModelChain
 from ..config import Settings
 from ..domain.clock import Clock, SiteClock
 from ..domain.identity import Caller
+from ..domain.tracing import NO_TRACING
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
 from ..rpc.server import RpcServer
@@ -20,7 +21,7 @@ from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, prov
 from .base import opened
 from .callers import consents, identities, limits, trail
 from .keeping import keeping
-from .metering import endpoint, live_metrics, memory_readings, metering
+from .metering import endpoint, live_metrics, memory_readings, metering, tracing
 from .noticing import detecting, expiring, insight_service, watching
 from .serving import Around, Served, drain, rpc_server
 from .turning import hot_memory, turns
@@ -63,14 +64,15 @@ async def create_app(
     async with AsyncExitStack() as stack:
         base = await stack.enter_async_context(opened(settings, place))
         metered = metering(base)
-        chain = model_chain(settings, metered.model_ended)
+        traces = await stack.enter_async_context(tracing(base))
+        chain = model_chain(settings, metered.model_ended, traces or NO_TRACING)
         stack.push_async_callback(chain.close)
         if make_agent is None:
             agent, models = answering_agent(base.stores, settings, chain), chain.links
         else:
             agent, models = make_agent(base.stores, settings), ()
         memory = hot_memory(settings.hot_memory_s, base.bus)
-        run = await stack.enter_async_context(turns(base, agent, models, memory, metered))
+        run = await stack.enter_async_context(turns(base, agent, models, memory, metered, traces))
         warm = await stack.enter_async_context(warmer(base.stores, agent, chain))
         toolbox, templates, rules = prompt_tools(base, agent, chain)
         health = ServiceHealth(
@@ -82,9 +84,9 @@ async def create_app(
             lambda: providers(chain, run),
             base.real_clock.now,
         )
-        asked = consents(base)
         insights = await insight_service(base, rules)
         live = live_metrics(base, metered.counts, health, run, memory, insights)
+        asked = consents(base)
         served = Served(
             run,
             warm,
@@ -98,6 +100,7 @@ async def create_app(
         )
         around = Around(
             metered,
+            traces,
             identities(base),
             await stack.enter_async_context(trail(base)),
         )

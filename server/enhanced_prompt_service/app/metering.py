@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from enhanced_prompt import __version__
 
 from ..domain.metrics import EndedCall, EndedModelCall, EndedTurn
+from ..domain.tracing import Tracing
 from ..health import ServiceHealth
 from ..metrics.counts import Counts
 from ..metrics.live import LiveMetrics, Readings
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from ..metrics import Reading, Recorder
 
 _log = structlog.get_logger("eps")
+
+_LAST_SPANS_S = 5.0
 
 
 class Metering:
@@ -54,6 +58,8 @@ class Metering:
         """A call of a language model has ended."""
         request_id = structlog.contextvars.get_contextvars().get("request_id", "")
         self.counts.model_ended(call, str(request_id))
+        if self.recorder is not None:
+            self.recorder.model_ended(call)
 
 
 def metering(base: Base) -> Metering:
@@ -68,6 +74,34 @@ def metering(base: Base) -> Metering:
         counts,
         Recorder(replica=base.replica, version=__version__, dependencies=base.dependencies),
     )
+
+
+@asynccontextmanager
+async def tracing(base: Base) -> AsyncGenerator[Tracing | None]:
+    """Sends traces, as long as the block lasts; None where nobody collects them.
+
+    Raises SystemExit with one line where they are wanted and OpenTelemetry is not installed.
+    """
+    if not base.settings.traced:
+        yield None
+        return
+    # OpenTelemetry is imported only where somebody collects traces.
+    try:
+        from ..tracing import OtlpTracing
+    except ImportError as missing:
+        raise SystemExit(
+            f"Traces need the extra `otel`: pip install 'enhanced-prompt-service[otel]' ({missing})"
+        ) from missing
+
+    made = OtlpTracing(base.settings.otlp_endpoint, replica=base.replica, version=__version__)
+    try:
+        yield made
+    finally:
+        try:
+            async with asyncio.timeout(_LAST_SPANS_S):
+                await asyncio.to_thread(made.close)
+        except TimeoutError:
+            _log.warning("the last traces were not sent in time")
 
 
 def live_metrics(

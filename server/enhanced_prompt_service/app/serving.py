@@ -13,6 +13,8 @@ import structlog
 
 from ..config import Settings
 from ..domain.consent import Consents
+from ..domain.levels import stream_events
+from ..domain.tracing import Tracing
 from ..domain.warming import Warmer
 from ..health import ServiceHealth
 from ..metrics.live import LiveMetrics
@@ -23,6 +25,7 @@ from ..rpc.interceptors import default_caller
 from ..rpc.leaving import LeavingOptions
 from ..rpc.limits import LimitsInterceptor
 from ..rpc.server import RpcOptions, RpcServer
+from ..rpc.services.compat import CompatOptions, CompatService
 from ..rpc.services.consent import ConsentService
 from ..rpc.services.events import EventService
 from ..rpc.services.history import HistoryService
@@ -66,6 +69,7 @@ class Around:
     """What stands around every call; None where there is nothing of the kind."""
 
     metering: Metering | None = None
+    tracing: Tracing | None = None
     identities: Identities | None = None
     trail: AuditTrail | None = None
 
@@ -105,6 +109,7 @@ def rpc_server(
         monotonic=time.monotonic,
         replica=base.replica,
         counts=around.metering,
+        tracing=around.tracing,
         resolve=default_caller if around.identities is None else around.identities.resolve,
         interceptors=(
             *(() if limits is None else (limits,)),
@@ -147,6 +152,22 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
         "SiteService": SiteService(stores.catalogue),
         "InsightService": served.insights,
         "TemplateService": TemplateService(served.templates),
+        "CompatService": CompatService(
+            served.turns,
+            served.warmer,
+            served.live,
+            stores.conversations,
+            stores.insights,
+            now=now,
+            monotonic=time.monotonic,
+            may_audit=auditors(settings),
+            leaving=leaving(settings),
+            options=CompatOptions(
+                shown=stream_events(settings.compat_events),
+                models=served.models,
+                heartbeat_s=settings.heartbeat_s,
+            ),
+        ),
     }
 
 

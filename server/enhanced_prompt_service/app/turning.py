@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ..domain.bus import Bus
+from ..domain.tracing import NO_TRACING, Tracing
 from ..rpc.frames import decode, encode
 from ..storage import codec
 from ..turns import (
@@ -26,6 +27,7 @@ def turns(
     models: tuple[str, ...],
     memory: HotMemory | None,
     metering: Metering,
+    tracing: Tracing | None,
 ) -> Turns:
     """Turns that this agent answers. `models` is what a question may choose among."""
     settings = base.settings
@@ -43,6 +45,7 @@ def turns(
         ended=metering.turn_ended,
         spoke=metering.counts.turn_spoke,
         delivered=metering.counts.delivered,
+        tracing=tracing or NO_TRACING,
     )
     config = TurnsConfig(
         runner=base.process,

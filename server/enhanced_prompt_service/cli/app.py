@@ -18,6 +18,7 @@ from .history import history
 from .importing import import_
 from .insights import insights
 from .keys import keys
+from .metrics import metrics
 from .models import models
 from .prompting import classify, optimize
 from .serving import serve
@@ -63,6 +64,7 @@ app.command()(classify)
 app.command()(optimize)
 app.add_typer(insights, name="insights")
 app.command()(health)
+app.command()(metrics)
 app.command(name="import")(import_)
 app.add_typer(source, name="source")
 app.add_typer(keys, name="keys")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -38,6 +39,7 @@ BATCH = 500
 # An event has its end only once it is over: that much is sent again.
 OVERLAP = timedelta(hours=1)
 TRUTH = "simulated-incidents.json"
+CLIPS = "/v1/events/{event_id}/clip"  # EventService.GetEventClip
 
 ItemT = TypeVar("ItemT")
 
@@ -51,11 +53,15 @@ def run(
     start: datetime | None,
     once: bool,
     restart: bool,
+    public_url: str = "",
 ) -> None:
-    """Send the history and, unless `once`, live events until stopped."""
+    """Send the history and, unless `once`, live events until stopped. `public_url` is where
+    browsers find the gateway, "" for no clip links."""
     zone = time_zone or DEFAULT_TIME_ZONE
     site = SimulatedSite(seed, zone, plan=SHIPPED)
-    feed = Feed(client, site, SiteClock(RealClock(), start), Checkpoints(home() / FOLDER))
+    feed = Feed(
+        client, site, SiteClock(RealClock(), start), Checkpoints(home() / FOLDER), public_url
+    )
     try:
         run_until_stopped(feed.run(weeks, once=once, restart=restart))
     except Unavailable as error:
@@ -68,19 +74,25 @@ class Feed:
     """Sends one simulated site to one server."""
 
     def __init__(
-        self, client: Client, site: SimulatedSite, clock: SiteClock, notes: Checkpoints
+        self,
+        client: Client,
+        site: SimulatedSite,
+        clock: SiteClock,
+        notes: Checkpoints,
+        public_url: str = "",
     ) -> None:
         self._client = client
         self._site = site
         self._clock = clock
         self._notes = notes
+        self._clips = f"{public_url.rstrip('/')}{CLIPS}" if public_url else ""
         self._sink = ClientSink(client)
         self._told = datetime.min.replace(tzinfo=UTC)
         self._key = f"{site.fingerprint}\n{client.target}"
 
     async def run(self, weeks: int, *, once: bool, restart: bool) -> None:
         """History up to now, then live."""
-        site = self._site.site()
+        site = replace(self._site.site(), clip_url_template=self._clips)
         await self._sink.put_site(site)
         now = self._clock.now()
         begin = now - timedelta(weeks=weeks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from .moments import parse_moment, parse_zone
 from .session import ServerOption, connected, need_server_parts
+
+_WEB = re.compile(r"https?://[^\s{}]+")
 
 
 def simulate(
@@ -26,6 +29,14 @@ def simulate(
     restart: Annotated[
         bool, typer.Option("--restart", help="Send the whole history again.")
     ] = False,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            envvar="EPS_PUBLIC_URL",
+            help="Where browsers reach the gateway, for clip links: http://127.0.0.1:8080. "
+            "Without it there are none.",
+        ),
+    ] = "",
     clock: Annotated[
         str | None,
         typer.Option(envvar="EPS_CLOCK", help="The site's present: ISO 8601 with an offset."),
@@ -36,6 +47,10 @@ def simulate(
     A later start sends what is missing; events keep their ids, so nothing comes twice.
     """
     parse_zone(time_zone)
+    if public_url and not _WEB.fullmatch(public_url):
+        raise typer.BadParameter(
+            f"{public_url!r} is no http or https address", param_hint="--public-url"
+        )
     start = parse_moment(clock, "--clock", "", datetime.now(UTC))
     try:
         from .simulate_job import run
@@ -51,4 +66,5 @@ def simulate(
             start=start,
             once=once,
             restart=restart,
+            public_url=public_url,
         )

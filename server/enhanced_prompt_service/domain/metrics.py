@@ -44,6 +44,7 @@ class EndedCall:
         streamed: Whether its answer was a stream.
         first_token_s: From its start to its first token; None where there was none.
         turn_id: Of its turn, "" where it had none.
+        began: Whether it asked for that turn: then the turn's tokens and cost are its own.
         reason: Name of the error's reason, "" where it succeeded or its client went away.
         message: As the caller saw it.
         incident_id: "" where there is none.
@@ -58,6 +59,7 @@ class EndedCall:
     streamed: bool = False
     first_token_s: float | None = None
     turn_id: str = ""
+    began: bool = False
     reason: str = ""
     message: str = ""
     incident_id: str = ""
@@ -144,9 +146,10 @@ class ModelMetrics:
     first_token_p95_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one is made for each call, and freezing would cost more than all else
 class RequestRow:
-    """A call that ended, with what its turn used. `method` is short: "PromptService/Ask"."""
+    """A call that ended, with what its turn used. `method` is short: "PromptService/Ask". Nobody
+    changes it."""
 
     time: datetime
     request_id: str

@@ -6,10 +6,11 @@ sketch     percentiles
 rows       the newest requests and errors, tenant by tenant
 notes      what a replica says of itself to the others, and all of them put together
 live       the numbers of the whole service, once or as they change
+tallies    counters and histograms for Prometheus
 recorder   the numbers of this process for Prometheus
 endpoint   where Prometheus reads them
 
-The last two are imported where somebody asks for them: the others need nothing.
+The last three are imported where somebody asks for them: the others need nothing.
 """
 
 from __future__ import annotations

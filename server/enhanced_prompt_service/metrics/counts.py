@@ -108,7 +108,7 @@ class Counts:
             window.note(Spread.LATENCY, call.seconds)
         if call.reason and is_fault(call.reason):
             window.add(Sum.FAULTS)
-        used = self._turns.get(call.turn_id) if call.turn_id else None
+        used = self._turns.get(call.turn_id) if call.began else None
         at, method = self._now(), short(call.method)
         model = "" if used is None else used.model
         request = RequestRow(

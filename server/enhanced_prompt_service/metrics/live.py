@@ -45,8 +45,8 @@ from .row_notes import RowNote, Seen
 TICK_S = 1.0
 STALE_S = 5.0
 """A replica that said nothing for so long is not counted any more."""
-ROWS_S = 300.0
-"""How long the rows of a replica that is gone are still shown."""
+ROWS_S = 3600.0
+"""How long rows are still shown elsewhere after their replica's last one."""
 SOON_S = 0.05
 """Rows that somebody watches elsewhere are told together for so long."""
 HEALTH_S = 10.0
@@ -175,6 +175,8 @@ class LiveMetrics:
         self._memory_before = readings.memory()
         self._watched_elsewhere: frozenset[str] = frozenset()
         self._new_rows = asyncio.Event()
+        self._urgent: set[str] = set()
+        self._was_away = False
         self._subscriptions: set[Subscription] = set()
         self._watching: asyncio.Task[None] | None = None
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -267,16 +269,28 @@ class LiveMetrics:
         before_hits, before_reads = self._memory_before
         self._memory_before = hits, reads
         self._counts.tick(hits - before_hits, reads - before_reads)
-        if self._away or not self._bus.shared:
+        if not self._bus.shared:
             return
-        await asyncio.gather(
-            self._bus.pin(_BOARD, self._name, notes.dump(self._note()), STALE_S),
-            self._ledger.add(),
-            *(self._pin_rows(one) for one in self._counts.rows.changed(_TENANTS)),
-        )
-        watched = await self._bus.notes(_WATCHED)
+        if self._away:
+            self._was_away = True
+            return
+        rows = self._counts.rows
+        if self._was_away:  # what was pinned may be lost
+            self._was_away = False
+            rows.mark(rows)
+        tenants = rows.changed(_TENANTS)
+        try:
+            await asyncio.gather(
+                self._bus.pin(_BOARD, self._name, notes.dump(self._note()), STALE_S),
+                self._ledger.add(),
+                *(self._pin_rows(one) for one in tenants),
+            )
+            watched = await self._bus.notes(_WATCHED)
+        except Unavailable:
+            rows.mark(tenants)
+            raise
         self._watched_elsewhere = frozenset(
-            one.decode() for name, one in watched.items() if not name.startswith(self._name)
+            one.decode() for name, one in watched.items() if not name.startswith(f"{self._name} ")
         )
 
     @property
@@ -294,7 +308,8 @@ class LiveMetrics:
             await self._new_rows.wait()
             await self._sleep(SOON_S)
             self._new_rows.clear()
-            for tenant in self._watched_elsewhere:
+            urgent, self._urgent = self._urgent, set()
+            for tenant in urgent:
                 if not self._away:
                     await _carefully(lambda tenant=tenant: self._pin_and_signal(tenant))
 
@@ -315,6 +330,7 @@ class LiveMetrics:
         if row is None:
             return
         if row.tenant in self._watched_elsewhere:
+            self._urgent.add(row.tenant)
             self._new_rows.set()
         for one in self._subscriptions:
             if one.looker.tenant == row.tenant:

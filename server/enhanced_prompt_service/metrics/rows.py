@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..domain.metrics import RECENT_ERRORS, RECENT_REQUESTS, ErrorRow, RequestRow
@@ -62,6 +62,11 @@ class Rows:
         for tenant in found:
             del self._changed[tenant]
         return found
+
+    def mark(self, tenants: Iterable[str]) -> None:
+        """These were not told after all."""
+        for tenant in tenants:
+            self._changed[tenant] = None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tenants)

@@ -94,6 +94,7 @@ _TABLE: dict[str, dict[str, Rule]] = {
         "IngestCloudEvents": Rule(_SENDERS, _NOT),
         "ListEvents": Rule(_KNOWN, _NOT),
         "GetEvent": Rule(_KNOWN, _NOT),
+        "GetEventClip": Rule(_KNOWN, _NOT),
         "CountEvents": Rule(_KNOWN, _NOT),
         "ListCameras": Rule(_ALL, _NOT),
         "ListCoverage": Rule(_ALL, _NOT),

@@ -43,8 +43,10 @@ class Call:
     needed, whether something of the caller may be stored, `record` writes an action and what it
     was about into the audit log where there is one; `ending` is why the call has to end
     although it could go on. `noted` goes into the log line at the end of the call. `asked` hears
-    of each turn that is asked for, and whether as a stream. `incident_id` is given to an error
-    that nobody foresaw.
+    of each turn that is asked for, and whether as a stream; `began` says that one was.
+    `incident_id` is given to an error that nobody foresaw. `opening` is metadata that goes out with
+    the first frame, and not at all where there is none: a stream that is refused then has nothing
+    but its trailers, and only of those does a gateway make an HTTP status.
     """
 
     __slots__ = (
@@ -54,6 +56,7 @@ class Call:
         "_write",
         "_writing",
         "asked",
+        "began",
         "caller",
         "charge",
         "consented",
@@ -67,9 +70,11 @@ class Call:
         "method",
         "monotonic",
         "noted",
+        "opening",
         "record",
         "renew",
         "request_id",
+        "request_streaming",
         "response_streaming",
         "started_at",
         "trailing",
@@ -81,6 +86,7 @@ class Call:
         method: str,
         *,
         monotonic: Callable[[], float],
+        request_streaming: bool = False,
         response_streaming: bool = False,
         live: LiveCalls | None = None,
     ) -> None:
@@ -91,6 +97,7 @@ class Call:
         self._settled: asyncio.Event | None = None
         self.live = LiveCalls() if live is None else live
         self.method = method
+        self.request_streaming = request_streaming
         self.response_streaming = response_streaming
         self.monotonic = monotonic
         self.started_at = monotonic()
@@ -105,8 +112,10 @@ class Call:
         self.charge: Callable[[], Awaitable[None]] | None = None
         self.consented: Callable[[], Awaitable[None]] | None = None
         self.ending: ServiceError | None = None
+        self.opening: Metadata = ()
         self.trailing: Metadata = ()
         self.noted: dict[str, object] = {}
+        self.began = False
         self.asked: Callable[[bool], None] | None = None
         self.incident_id = ""
 
@@ -122,6 +131,9 @@ class Call:
             raise ConcurrentWriteError(f"two writers on one stream of {self.method}")
         self._writing = True
         try:
+            if self.opening:
+                opening, self.opening = self.opening, ()
+                await self._raw.send_initial_metadata(opening)
             await self._write(message)
         except grpc.aio.InternalError as error:
             raise ClientGone(self.method) from error
@@ -138,6 +150,7 @@ class Call:
     def begins(self, turn_id: str, *, streamed: bool) -> None:
         """A turn was asked for by this call, as a stream or to be answered whole."""
         self.noted["turn_id"] = turn_id
+        self.began = True
         if self.asked is not None:
             self.asked(streamed)
 

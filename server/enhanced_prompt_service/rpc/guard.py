@@ -132,14 +132,15 @@ class Guard:
     def close(self, method: str, handler: Any) -> Any:
         """The outer ring, around the inner one and all interceptors."""
         inner = behaviour_of(handler)
-        streaming = bool(handler.response_streaming)
+        asks, answers = bool(handler.request_streaming), bool(handler.response_streaming)
 
         async def run(request: Any, raw: Any) -> Any:
             call = Call(
                 raw,
                 method,
                 monotonic=self._monotonic,
-                response_streaming=streaming,
+                request_streaming=asks,
+                response_streaming=answers,
                 live=self.live,
             )
             task = self.live.enter(call)

@@ -18,6 +18,7 @@ from grpc_interceptor.server import AsyncServerInterceptor
 
 import enhanced_prompt.v1
 
+from ..domain.tracing import Tracing
 from .guard import Guard
 from .health import Health
 from .interceptors import (
@@ -28,6 +29,7 @@ from .interceptors import (
     MeteringInterceptor,
     RequestIdInterceptor,
     Resolve,
+    TracingInterceptor,
     default_caller,
 )
 from .live import LiveCalls
@@ -109,7 +111,8 @@ class RpcServer:
 
     `servicers` go by the short names of their services; RPCs that nobody serves answer
     UNIMPLEMENTED with a reason. `new_id` makes request ids, `new_incident` ids of incidents.
-    `replica` names this server in the metadata of its answers. `counts` hears of every call.
+    `replica` names this server in the metadata of its answers. `counts` hears of every call,
+    `tracing` makes a span for each.
     `interceptors` come inside of request id, log lines and identity, `outside` just before
     identity. A `resolve` other than
     `default_caller` is an identity, and lifts the limit to loopback.
@@ -126,6 +129,7 @@ class RpcServer:
         monotonic: Callable[[], float],
         replica: str = "",
         counts: CountsCalls | None = None,
+        tracing: Tracing | None = None,
         resolve: Resolve = default_caller,
         interceptors: Sequence[AsyncServerInterceptor] = (),
         outside: Sequence[AsyncServerInterceptor] = (),
@@ -158,6 +162,7 @@ class RpcServer:
         )
         self._interceptors: tuple[AsyncServerInterceptor, ...] = (
             RequestIdInterceptor(new_id, replica),
+            *(() if tracing is None else (TracingInterceptor(tracing),)),
             LoggingInterceptor(log),
             *(
                 ()

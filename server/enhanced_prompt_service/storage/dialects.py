@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Table,
+    TableClause,
     Text,
     bindparam,
     func,
@@ -82,17 +83,28 @@ def matching_text(session: Session) -> ColumnElement[bool]:
     return event_text.c.words.op("@@")(tsquery_slot())
 
 
-def text_rank(session: Session, *, alone: bool = False) -> ColumnElement[float]:
+def text_rank(session: Session, *, every: bool) -> ColumnElement[float]:
     """How well they do, the lowest best.
 
-    SQLite's bm25 weighs words by how rare they are among all texts. With `alone` an event is
-    judged by itself (the fewer other words, the better): its place tells nothing of the others.
+    Where each event has `every` word, SQLite ranks by how few others it has, which is quick.
     """
-    if session.sqlite and alone:
+    if session.sqlite and every:
         return func.length(event_text.c.words)
-    if session.sqlite:
-        return literal_column("bm25(event_text)")
-    return -func.ts_rank_cd(event_text.c.words, tsquery_slot())
+    return own_rank(session, event_text, usual=60)
+
+
+def own_rank(session: Session, of: TableClause, *, usual: int) -> ColumnElement[float]:
+    """How well a text matches the parameter `text`, judged by itself; the lowest best.
+
+    BM25 (Robertson and Zaragoza 2009) with k1 1.2 and b 0.75, but every word is worth the same and
+    `usual` characters are the mean length. SQLite's own takes both from all texts, so that ranks
+    and their order would tell of texts that are not the caller's. PostgreSQL's looks at one text.
+    """
+    if not session.sqlite:
+        return -func.ts_rank_cd(of.c.words, tsquery_slot())
+    length = func.length(of.c.words)
+    hits = func.length(func.highlight(literal_column(of.name), 0, "<", "")) - length
+    return hits * -2.2 / (hits + 0.3 + length * (0.9 / usual))
 
 
 def tsquery_slot() -> ColumnElement[Any]:

@@ -46,7 +46,7 @@ def search(
     if not sought:
         return Page(())
     query = dialects.text_query(session, sought, every=True)
-    rank = _rank(session)
+    rank = dialects.own_rank(session, message_text, usual=200)
     row = messages.c
     where = [row.tenant == caller.tenant, row.user_id == caller.user, _matches(session)]
     if asked.conversation_id:
@@ -143,10 +143,3 @@ def _matches(session: Session) -> ColumnElement[bool]:
     if session.sqlite:
         return literal_column("message_text").op("MATCH")(bindparam("text"))
     return message_text.c.words.op("@@")(dialects.tsquery_slot())
-
-
-def _rank(session: Session) -> ColumnElement[float]:
-    """The lowest best."""
-    if session.sqlite:
-        return literal_column("bm25(message_text)")
-    return -func.ts_rank_cd(message_text.c.words, dialects.tsquery_slot())

@@ -211,7 +211,7 @@ def _by_rank(
     skip = 0 if position is None else cast(int, position[0])
     if not text.terms:
         return [], []
-    keys = (dialects.text_rank(session, alone=chosen.limited), kinds.c.camera_id, events.c.event_id)
+    keys = (dialects.text_rank(session, every=text.every), kinds.c.camera_id, events.c.event_id)
     found: list[tuple[float, str, str, int]] = []
     for branch in branches:
 
@@ -227,7 +227,7 @@ def _by_rank(
             )
 
         values = chosen.values | windows_values("", branch.windows) | text.values(session)
-        shape = ("rank", chosen.shape, branch.shape, text.shape)
+        shape = ("rank", chosen.shape, branch.shape, text.shape, text.every)
         rows = session.run(shape, build, values | {"limit": skip + size + 1})
         found += [(*row,) for row in rows]
     found = sorted(found)[skip:]

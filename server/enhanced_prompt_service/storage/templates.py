@@ -270,7 +270,11 @@ def _page(
         skip = cast(int, position[0]) if position else 0
         found = session.execute(
             query.where(template_text.c.rowid == _row.id, _matches(session))
-            .order_by(_rank(session), _row.updated_us.desc(), _row.template_id)
+            .order_by(
+                dialects.own_rank(session, template_text, usual=300),
+                _row.updated_us.desc(),
+                _row.template_id,
+            )
             .offset(skip),
             {"text": dialects.text_query(session, sought, every=True)},
         ).all()
@@ -293,13 +297,6 @@ def _matches(session: Session) -> ColumnElement[bool]:
     if session.sqlite:
         return literal_column("template_text").op("MATCH")(bindparam("text", None, Text()))
     return template_text.c.words.op("@@")(dialects.tsquery_slot())
-
-
-def _rank(session: Session) -> ColumnElement[float]:
-    """The lowest best."""
-    if session.sqlite:
-        return literal_column("bm25(template_text)")
-    return -func.ts_rank_cd(template_text.c.words, dialects.tsquery_slot())
 
 
 # ---- rows ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from enhanced_prompt_service.domain.answers import (
 )
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.metrics import Delivered
+from enhanced_prompt_service.domain.tracing import NO_TRACING, Tracing
 from enhanced_prompt_service.domain.turns import (
     MAX_ARGUMENTS,
     MAX_RESULT,
@@ -115,6 +116,7 @@ class Turn:
     now: datetime
     writer: TurnWriter
     calls: list[ModelUsage] = field(default_factory=list[ModelUsage])
+    tracing: Tracing = NO_TRACING
 
     @property
     def usage(self) -> Usage:

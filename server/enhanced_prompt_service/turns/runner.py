@@ -32,6 +32,7 @@ from enhanced_prompt_service.domain.errors import (
 from enhanced_prompt_service.domain.identity import LOG_ID, Caller
 from enhanced_prompt_service.domain.metrics import SCOPE, Delivered, EndedTurn, Scope
 from enhanced_prompt_service.domain.stores import ConversationStore, TurnStore
+from enhanced_prompt_service.domain.tracing import NO_TRACING, Tracing
 from enhanced_prompt_service.domain.turns import (
     Cancelled,
     Completed,
@@ -72,7 +73,7 @@ class RunnerParts:
     are those that a request may choose, empty where the agent looks at that itself.
 
     `ended` hears of each attempt that closed, `spoke` of how many seconds after it began its first
-    text came; `delivered` counts pieces of text.
+    text came; `delivered` counts pieces of text, `tracing` makes a span of each.
     """
 
     agent: Agent
@@ -87,6 +88,7 @@ class RunnerParts:
     ended: Callable[[EndedTurn], None] = lambda turn: None
     spoke: Callable[[float], None] = lambda first_text_s: None
     delivered: Delivered = field(default_factory=Delivered)
+    tracing: Tracing = NO_TRACING
     models: tuple[str, ...] = ()
 
 
@@ -114,6 +116,7 @@ class Attempt:
         self._writer = TurnWriter(log, parts.delivered, self._spoke)
         self._turn: Turn | None = None
         self._first_text_s: float | None = None
+        self._ended_as: TurnState | None = None
         self._stop: Stop | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -156,9 +159,21 @@ class Attempt:
         self._task = asyncio.current_task()
         assert self._task is not None
         SCOPE.set(Scope(self._caller.tenant, self._caller.user, self._row.turn_id))
+        span = self._parts.tracing.begin(
+            "turn", {"eps.turn_id": self._row.turn_id, "eps.attempt": self._row.attempt}
+        )
+        try:
+            await self._run()
+        finally:
+            if self._ended_as is not None:
+                span.set({"eps.turn_state": self._ended_as.value})
+            span.end("" if self._ended_as not in (None, TurnState.FAILED) else "turn_failed")
+
+    async def _run(self) -> None:
         if self._stop is not None:  # stopped before the task had begun
             await self._close_stopped()
             return
+        assert self._task is not None
         budget = asyncio.timeout(self._parts.timeout_s)
         try:
             async with budget:
@@ -193,6 +208,7 @@ class Attempt:
             history=self._past.turns,
             now=request.as_of or parts.site_clock.now(),
             writer=self._writer,
+            tracing=parts.tracing,
         )
         return await parts.agent.answer(self._turn)
 
@@ -299,6 +315,7 @@ class Attempt:
         if not won:
             self._log.abandon(_TAKEN_OVER)
             return False
+        self._ended_as = state
         self._parts.ended(
             EndedTurn(
                 turn_id=self._row.turn_id,

@@ -40,30 +40,37 @@ class CompatServiceStub:
     AskStream: _grpc.UnaryStreamMultiCallable[_compat_service_pb2.AskStreamRequest, _httpbody_pb2.HttpBody]
     """AskStream asks a question in the predecessors' form. With the header `x-stream: true` it is a
     stream of server-sent events `{"type": ...}` of the types agent_start, thinking, tool_start,
-    tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`. An
-    invalid body is answered with 400 and JSON that names the field, too many requests with 429 and
-    Retry-After.
+    tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`.
+    The header `x-stream-events` chooses among the types, as a list with commas, or as the
+    predecessors' levels `L1` (token) and `L2` (all); complete and error always come. Without it
+    the server's setting stands, L1 by default. Comments keep an idle stream alive. A client that
+    goes stops the turn, for it has no way to come back to it; what was said so far is kept. What
+    fails after the first event is an error event. An invalid body is answered with 400 and JSON
+    that names the field, too many requests with 429 and Retry-After, a conversation that has a
+    running turn with 409.
     """
     CreateChatCompletion: _grpc.UnaryStreamMultiCallable[_compat_service_pb2.CreateChatCompletionRequest, _httpbody_pb2.HttpBody]
-    """CreateChatCompletion asks a question and always streams the server-sent events of AskStream.
+    """CreateChatCompletion asks a question and always streams the server-sent events of AskStream,
+    whatever `x-stream` says.
     The gateway takes the path with and without a `/` at its end.
     """
     GetChatbotPrewarm: _grpc.UnaryUnaryMultiCallable[_compat_service_pb2.GetChatbotPrewarmRequest, _httpbody_pb2.HttpBody]
-    """GetChatbotPrewarm warms the agent: `{status, agent_id, initialized}`, status being "ready" or
-    "initializing".
+    """GetChatbotPrewarm warms the agent and returns at once: `{status, agent_id, initialized}`, status
+    being "ready" or "initializing", agent_id an opaque text.
     """
     GetChatbotHealth: _grpc.UnaryUnaryMultiCallable[_compat_service_pb2.GetChatbotHealthRequest, _httpbody_pb2.HttpBody]
     """GetChatbotHealth says whether the service works: `{status, agent_initialized, agent_id,
-    timestamp}` and the states of providers and stores. The gateway takes the path of the second
-    version with and without a `/` at its end.
+    timestamp}` and the states of providers and stores. status is "healthy", "degraded" or
+    "unhealthy"; the HTTP status is 200 in all cases. What it says is at most a second old. The
+    gateway takes the path of the second version with and without a `/` at its end.
     """
     ListDashboardPromptResponses: _grpc.UnaryUnaryMultiCallable[_compat_service_pb2.ListDashboardPromptResponsesRequest, _httpbody_pb2.HttpBody]
-    """ListDashboardPromptResponses lists recent responses, newest first: a bare array of
-    PromptResponsePayload.
+    """ListDashboardPromptResponses lists the caller's recent responses, newest first: a bare array of
+    PromptResponsePayload. It ends early where the next one would make it larger than 3.5 MB.
     """
     ListDashboardProactiveInsights: _grpc.UnaryUnaryMultiCallable[_compat_service_pb2.ListDashboardProactiveInsightsRequest, _httpbody_pb2.HttpBody]
-    """ListDashboardProactiveInsights lists recent insights, newest first: a bare array of
-    ProactiveInsightPayload.
+    """ListDashboardProactiveInsights lists recent insights that are not muted, newest first: a bare
+    array of ProactiveInsightPayload, with the same limit of size.
     """
     StreamMetrics: _grpc.UnaryStreamMultiCallable[_compat_service_pb2.StreamMetricsRequest, _httpbody_pb2.HttpBody]
     """StreamMetrics streams server-sent events `{type, timestamp, sequence, data}`, the timestamp in
@@ -81,30 +88,37 @@ class CompatServiceAsyncStub(CompatServiceStub):
     AskStream: _aio.UnaryStreamMultiCallable[_compat_service_pb2.AskStreamRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """AskStream asks a question in the predecessors' form. With the header `x-stream: true` it is a
     stream of server-sent events `{"type": ...}` of the types agent_start, thinking, tool_start,
-    tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`. An
-    invalid body is answered with 400 and JSON that names the field, too many requests with 429 and
-    Retry-After.
+    tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`.
+    The header `x-stream-events` chooses among the types, as a list with commas, or as the
+    predecessors' levels `L1` (token) and `L2` (all); complete and error always come. Without it
+    the server's setting stands, L1 by default. Comments keep an idle stream alive. A client that
+    goes stops the turn, for it has no way to come back to it; what was said so far is kept. What
+    fails after the first event is an error event. An invalid body is answered with 400 and JSON
+    that names the field, too many requests with 429 and Retry-After, a conversation that has a
+    running turn with 409.
     """
     CreateChatCompletion: _aio.UnaryStreamMultiCallable[_compat_service_pb2.CreateChatCompletionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """CreateChatCompletion asks a question and always streams the server-sent events of AskStream.
+    """CreateChatCompletion asks a question and always streams the server-sent events of AskStream,
+    whatever `x-stream` says.
     The gateway takes the path with and without a `/` at its end.
     """
     GetChatbotPrewarm: _aio.UnaryUnaryMultiCallable[_compat_service_pb2.GetChatbotPrewarmRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """GetChatbotPrewarm warms the agent: `{status, agent_id, initialized}`, status being "ready" or
-    "initializing".
+    """GetChatbotPrewarm warms the agent and returns at once: `{status, agent_id, initialized}`, status
+    being "ready" or "initializing", agent_id an opaque text.
     """
     GetChatbotHealth: _aio.UnaryUnaryMultiCallable[_compat_service_pb2.GetChatbotHealthRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """GetChatbotHealth says whether the service works: `{status, agent_initialized, agent_id,
-    timestamp}` and the states of providers and stores. The gateway takes the path of the second
-    version with and without a `/` at its end.
+    timestamp}` and the states of providers and stores. status is "healthy", "degraded" or
+    "unhealthy"; the HTTP status is 200 in all cases. What it says is at most a second old. The
+    gateway takes the path of the second version with and without a `/` at its end.
     """
     ListDashboardPromptResponses: _aio.UnaryUnaryMultiCallable[_compat_service_pb2.ListDashboardPromptResponsesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """ListDashboardPromptResponses lists recent responses, newest first: a bare array of
-    PromptResponsePayload.
+    """ListDashboardPromptResponses lists the caller's recent responses, newest first: a bare array of
+    PromptResponsePayload. It ends early where the next one would make it larger than 3.5 MB.
     """
     ListDashboardProactiveInsights: _aio.UnaryUnaryMultiCallable[_compat_service_pb2.ListDashboardProactiveInsightsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """ListDashboardProactiveInsights lists recent insights, newest first: a bare array of
-    ProactiveInsightPayload.
+    """ListDashboardProactiveInsights lists recent insights that are not muted, newest first: a bare
+    array of ProactiveInsightPayload, with the same limit of size.
     """
     StreamMetrics: _aio.UnaryStreamMultiCallable[_compat_service_pb2.StreamMetricsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """StreamMetrics streams server-sent events `{type, timestamp, sequence, data}`, the timestamp in
@@ -125,9 +139,14 @@ class CompatServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
         """AskStream asks a question in the predecessors' form. With the header `x-stream: true` it is a
         stream of server-sent events `{"type": ...}` of the types agent_start, thinking, tool_start,
-        tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`. An
-        invalid body is answered with 400 and JSON that names the field, too many requests with 429 and
-        Retry-After.
+        tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`.
+        The header `x-stream-events` chooses among the types, as a list with commas, or as the
+        predecessors' levels `L1` (token) and `L2` (all); complete and error always come. Without it
+        the server's setting stands, L1 by default. Comments keep an idle stream alive. A client that
+        goes stops the turn, for it has no way to come back to it; what was said so far is kept. What
+        fails after the first event is an error event. An invalid body is answered with 400 and JSON
+        that names the field, too many requests with 429 and Retry-After, a conversation that has a
+        running turn with 409.
         """
 
     @_abc_1.abstractmethod
@@ -136,7 +155,8 @@ class CompatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compat_service_pb2.CreateChatCompletionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """CreateChatCompletion asks a question and always streams the server-sent events of AskStream.
+        """CreateChatCompletion asks a question and always streams the server-sent events of AskStream,
+        whatever `x-stream` says.
         The gateway takes the path with and without a `/` at its end.
         """
 
@@ -146,8 +166,8 @@ class CompatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compat_service_pb2.GetChatbotPrewarmRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """GetChatbotPrewarm warms the agent: `{status, agent_id, initialized}`, status being "ready" or
-        "initializing".
+        """GetChatbotPrewarm warms the agent and returns at once: `{status, agent_id, initialized}`, status
+        being "ready" or "initializing", agent_id an opaque text.
         """
 
     @_abc_1.abstractmethod
@@ -157,8 +177,9 @@ class CompatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """GetChatbotHealth says whether the service works: `{status, agent_initialized, agent_id,
-        timestamp}` and the states of providers and stores. The gateway takes the path of the second
-        version with and without a `/` at its end.
+        timestamp}` and the states of providers and stores. status is "healthy", "degraded" or
+        "unhealthy"; the HTTP status is 200 in all cases. What it says is at most a second old. The
+        gateway takes the path of the second version with and without a `/` at its end.
         """
 
     @_abc_1.abstractmethod
@@ -167,8 +188,8 @@ class CompatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compat_service_pb2.ListDashboardPromptResponsesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """ListDashboardPromptResponses lists recent responses, newest first: a bare array of
-        PromptResponsePayload.
+        """ListDashboardPromptResponses lists the caller's recent responses, newest first: a bare array of
+        PromptResponsePayload. It ends early where the next one would make it larger than 3.5 MB.
         """
 
     @_abc_1.abstractmethod
@@ -177,8 +198,8 @@ class CompatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _compat_service_pb2.ListDashboardProactiveInsightsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """ListDashboardProactiveInsights lists recent insights, newest first: a bare array of
-        ProactiveInsightPayload.
+        """ListDashboardProactiveInsights lists recent insights that are not muted, newest first: a bare
+        array of ProactiveInsightPayload, with the same limit of size.
         """
 
     @_abc_1.abstractmethod

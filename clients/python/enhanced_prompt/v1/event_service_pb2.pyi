@@ -413,6 +413,52 @@ class GetEventRequest(_message.Message):
 Global___GetEventRequest: _TypeAlias = GetEventRequest  # noqa: Y015
 
 @_typing.final
+class GetEventClipRequest(_message.Message):
+    """GetEventClipRequest names an event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """event_id of the event: at most 256 characters."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventClipRequest: _TypeAlias = GetEventClipRequest  # noqa: Y015
+
+@_typing.final
+class GetEventClipResponse(_message.Message):
+    """GetEventClipResponse holds a drawn event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def clip(self) -> _httpbody_pb2.HttpBody:
+        """clip as an image, image/svg+xml."""
+
+    def __init__(
+        self,
+        *,
+        clip: _httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventClipResponse: _TypeAlias = GetEventClipResponse  # noqa: Y015
+
+@_typing.final
 class GetEventResponse(_message.Message):
     """GetEventResponse holds an event."""
 

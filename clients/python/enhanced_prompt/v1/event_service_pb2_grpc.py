@@ -61,6 +61,11 @@ class EventServiceStub:
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventResponse.FromString,
                 _registered_method=True)
+        self.GetEventClip = channel.unary_unary(
+                '/enhanced_prompt.v1.EventService/GetEventClip',
+                request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipResponse.FromString,
+                _registered_method=True)
         self.CountEvents = channel.unary_unary(
                 '/enhanced_prompt.v1.EventService/CountEvents',
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.CountEventsRequest.SerializeToString,
@@ -128,6 +133,16 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEventClip(self, request, context):
+        """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+        with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+        Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+        of real sites.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountEvents(self, request, context):
         """CountEvents counts all events that match, in total and by key; never a page of them.
         """
@@ -178,6 +193,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.GetEvent,
                     request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventResponse.SerializeToString,
+            ),
+            'GetEventClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventClip,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipResponse.SerializeToString,
             ),
             'CountEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.CountEvents,
@@ -332,6 +352,33 @@ class EventService:
             '/enhanced_prompt.v1.EventService/GetEvent',
             enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventRequest.SerializeToString,
             enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.EventService/GetEventClip',
+            enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_event__service__pb2.GetEventClipResponse.FromString,
             options,
             channel_credentials,
             insecure,

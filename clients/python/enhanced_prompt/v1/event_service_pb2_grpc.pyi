@@ -58,6 +58,12 @@ class EventServiceStub:
     """ListEvents lists the events that match, a page at a time."""
     GetEvent: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]
     """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND)."""
+    GetEventClip: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.GetEventClipRequest, _event_service_pb2.GetEventClipResponse]
+    """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+    with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+    Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+    of real sites.
+    """
     CountEvents: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.CountEventsRequest, _event_service_pb2.CountEventsResponse]
     """CountEvents counts all events that match, in total and by key; never a page of them."""
     ListCameras: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListCamerasRequest, _event_service_pb2.ListCamerasResponse]
@@ -99,6 +105,12 @@ class EventServiceAsyncStub(EventServiceStub):
     """ListEvents lists the events that match, a page at a time."""
     GetEvent: _aio.UnaryUnaryMultiCallable[_event_service_pb2.GetEventRequest, _event_service_pb2.GetEventResponse]  # type: ignore[assignment]
     """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND)."""
+    GetEventClip: _aio.UnaryUnaryMultiCallable[_event_service_pb2.GetEventClipRequest, _event_service_pb2.GetEventClipResponse]  # type: ignore[assignment]
+    """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+    with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+    Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+    of real sites.
+    """
     CountEvents: _aio.UnaryUnaryMultiCallable[_event_service_pb2.CountEventsRequest, _event_service_pb2.CountEventsResponse]  # type: ignore[assignment]
     """CountEvents counts all events that match, in total and by key; never a page of them."""
     ListCameras: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListCamerasRequest, _event_service_pb2.ListCamerasResponse]  # type: ignore[assignment]
@@ -167,6 +179,18 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_event_service_pb2.GetEventResponse, _abc.Awaitable[_event_service_pb2.GetEventResponse]]:
         """GetEvent returns one event. Fails with NOT_FOUND (EVENT_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def GetEventClip(
+        self,
+        request: _event_service_pb2.GetEventClipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.GetEventClipResponse, _abc.Awaitable[_event_service_pb2.GetEventClipResponse]]:
+        """GetEventClip draws an event of a simulated site, of which no camera ever took a picture: an SVG
+        with camera, zone, label, time and the word SIMULATION, moving where it is opened by a browser.
+        Clip links of simulated sites lead here. Fails with NOT_FOUND (EVENT_NOT_FOUND), also for events
+        of real sites.
+        """
 
     @_abc_1.abstractmethod
     def CountEvents(

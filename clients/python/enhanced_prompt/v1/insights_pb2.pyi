@@ -552,7 +552,10 @@ class InsightRevision(_message.Message):
     change: Global___InsightChange.ValueType
     """change that the revision made."""
     position: _builtins.int
-    """position in the tenant's log, rising with each entry; a filter leaves some out."""
+    """position in the tenant's log, rising with each entry; a filter leaves some out. 0 for a caller
+    who may see only some cameras: gaps would tell of entries about the others. The order is that
+    of the stream either way, and `resume_token` is the place to go on from.
+    """
     @_builtins.property
     def insight(self) -> Global___Insight:
         """insight as it is since this revision."""

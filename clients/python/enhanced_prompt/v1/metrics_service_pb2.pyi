@@ -147,8 +147,9 @@ Global___UsageGroupBy: _TypeAlias = UsageGroupBy  # noqa: Y015
 
 @_typing.final
 class Metrics(_message.Message):
-    """Metrics are numbers over the whole service. Totals count since `since`; rates and averages are
-    over the window of the last 60 seconds unless their comment says otherwise.
+    """Metrics are numbers over the whole service, all tenants, without probes and reflection. Totals
+    count since `since`; rates and averages are over the window of the last 60 seconds unless their
+    comment says otherwise.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -180,7 +181,7 @@ class Metrics(_message.Message):
     """total_cost of model calls, in US dollars, as far as that is known."""
     avg_latency_ms: _builtins.float
     """avg_latency_ms is the mean duration of the calls that ended in the window, in milliseconds,
-    subscriptions left out; 0 without any.
+    subscriptions and chats left out; 0 without any.
     """
     error_rate: _builtins.float
     """error_rate is the share of the calls that ended in the window with a status that is the
@@ -191,7 +192,9 @@ class Metrics(_message.Message):
     requests_per_second: _builtins.float
     """requests_per_second is how many calls ended a second in the window."""
     tokens_per_second: _builtins.float
-    """tokens_per_second is how many tokens a second were delivered in the window."""
+    """tokens_per_second is how many pieces of text a second turns wrote in the window: tokens of a
+    model that streams them one by one, words of the embedded engine.
+    """
     active_connections: _builtins.int
     """active_connections is how many streams and calls are open now."""
     time_to_first_token_p50_ms: _builtins.float
@@ -217,14 +220,17 @@ class Metrics(_message.Message):
     active_subscriptions: _builtins.int
     """active_subscriptions is how many insight subscriptions are open now."""
     latency_p95_ms: _builtins.float
-    """latency_p95_ms of the calls that ended in the window, in milliseconds, subscriptions left out;
-    unset without any.
+    """latency_p95_ms of the calls that ended in the window, in milliseconds, subscriptions and chats
+    left out; unset without any.
     """
     replicas: _builtins.int
-    """replicas is how many are counted in."""
+    """replicas is how many are counted in: those that were heard of in the last 5 seconds."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """since is when totals began to count: the start of the oldest replica."""
+        """since is when totals began to count: the start of the oldest replica that was counted in, of
+        those that are gone as well. What a replica counted stays when it goes; a service of which none
+        ran for an hour counts anew. While `degraded` for want of the bus: the start of this replica.
+        """
 
     def __init__(
         self,
@@ -339,7 +345,9 @@ Global___ModelMetrics: _TypeAlias = ModelMetrics  # noqa: Y015
 
 @_typing.final
 class RequestRecord(_message.Message):
-    """RequestRecord is one call that ended."""
+    """RequestRecord is one call that ended, of the caller's tenant; of the caller alone where the caller
+    may not see every camera.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -360,7 +368,9 @@ class RequestRecord(_message.Message):
     method: _builtins.str
     """method, such as "PromptService/Ask"."""
     model: _builtins.str
-    """model that answered, as "provider:model"; empty where none did."""
+    """model that answered, as "provider:model"; empty where none did, and for calls that asked for no
+    turn of their own.
+    """
     latency_ms: _builtins.float
     """latency_ms from its start to its end, in milliseconds."""
     tokens: _builtins.int
@@ -418,7 +428,9 @@ Global___RequestRecord: _TypeAlias = RequestRecord  # noqa: Y015
 
 @_typing.final
 class ErrorRecord(_message.Message):
-    """ErrorRecord is one failure."""
+    """ErrorRecord is one failure, shown to the same callers as a RequestRecord. Calls that their clients
+    gave up are none.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -437,11 +449,16 @@ class ErrorRecord(_message.Message):
     error_message: _builtins.str
     """error_message for people, as the caller saw it."""
     severity: _insights_pb2.Severity.ValueType
-    """severity of it for the service."""
+    """severity of it for the service: LOW is the caller's own doing, MEDIUM a limit that was reached or
+    a model that was passed over, HIGH and CRITICAL are faults of the service, which `error_rate`
+    counts.
+    """
     reason: _errors_pb2.ErrorReason.ValueType
     """reason of the error."""
     code: _builtins.str
-    """code is the name of its gRPC status, such as "UNAVAILABLE"."""
+    """code is the name of its gRPC status, such as "UNAVAILABLE"; empty, as the method is, for a model
+    that was passed over.
+    """
     method: _builtins.str
     """method, such as "PromptService/Ask"."""
     model: _builtins.str

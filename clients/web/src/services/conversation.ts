@@ -176,8 +176,11 @@ export class Conversation extends Emitter<ConversationEvents> {
     }
     const running = found.conversation?.runningTurnId;
     if (!running) return;
+    // A turn that runs may not have its question among the messages yet; one that was asked here and
+    // not seen answered is then taken for it, and joined by its request_id.
     const question = questions.findLast((one) => one.turnId === running);
-    const ours = this.#pending.of(this.conversationId).some((one) => one.requestId === question?.messageId);
+    const waiting = this.#pending.of(this.conversationId);
+    const ours = waiting.some((one) => question === undefined || one.requestId === question.messageId);
     if (!ours) this.#watch(running, question?.content ?? "");
   }
 

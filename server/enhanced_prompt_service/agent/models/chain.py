@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from enhanced_prompt_service.domain.answers import ModelUsage
 from enhanced_prompt_service.domain.errors import model_not_configured
 from enhanced_prompt_service.domain.metrics import EndedModelCall
+from enhanced_prompt_service.domain.tracing import NO_TRACING, Span, Tracing, Value
 
 from .call import CallLimits, Deadline, call
 from .circuit import Circuit, CircuitOptions, LinkState
@@ -67,7 +68,7 @@ class ModelChain:
     """The configured links. One instance serves all turns; it belongs to one event loop.
 
     `build_model` makes a link's model; the usual one goes through LangChain. `ended` hears of each
-    call of a model, however it ended.
+    call of a model, however it ended; `tracing` makes a span of each.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class ModelChain:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
         ended: Callable[[EndedModelCall], None] = lambda call: None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self.options = options or ChainOptions()
         self.ended = ended
+        self.tracing = tracing
         self._build = build_model or partial(
             build,
             output_tokens=self.options.output_tokens,
@@ -250,6 +253,7 @@ class ChainRun:
         answered = False
         probing: bool | None = None
         began, deadline = 0.0, None
+        span: Span | None = None
         loop = asyncio.get_running_loop()
         limits = chain.options.limits
         built = await chain.model_of(station)
@@ -257,6 +261,15 @@ class ChainRun:
             async with Deadline(limits, loop.time()) as deadline:
                 probing = await circuit.enter()
                 began = loop.time()
+                span = chain.tracing.begin(
+                    f"chat {station.link.model}",
+                    {
+                        "gen_ai.operation.name": "chat",
+                        "gen_ai.provider.name": station.link.provider,
+                        "gen_ai.request.model": station.link.model,
+                    },
+                    kind="client",
+                )
                 reply = await call(
                     station.link,
                     built,
@@ -280,6 +293,9 @@ class ChainRun:
                 circuit.leave(probing, failure, answered=answered)
                 used = self._count(station.link, messages, collected, failure)
                 first = None if deadline is None else deadline.first_at
+                if span is not None:
+                    span.set(_used(used))
+                    span.end("" if failure is None else failure.kind.value)
                 chain.ended(
                     EndedModelCall(
                         model=station.link.name,
@@ -310,6 +326,17 @@ class ChainRun:
             used = estimated(link, put_in, collected.spoken, prices, at)
         self.calls.append(used)
         return used
+
+
+def _used(usage: ModelUsage | None) -> dict[str, Value]:
+    """What a span says of tokens: as far as they are known."""
+    if usage is None:
+        return {}
+    known = {
+        "gen_ai.usage.input_tokens": usage.input_tokens,
+        "gen_ai.usage.output_tokens": usage.output_tokens,
+    }
+    return {name: count for name, count in known.items() if count is not None}
 
 
 _UNUSED = frozenset(

@@ -7,6 +7,7 @@ from .identity import IdentityInterceptor, Resolve, default_caller
 from .logging import LoggingInterceptor
 from .metering import CountsCalls, MeteringInterceptor
 from .request_id import RequestIdInterceptor
+from .tracing import TracingInterceptor
 
 __all__ = [
     "CallInterceptor",
@@ -17,5 +18,6 @@ __all__ = [
     "MeteringInterceptor",
     "RequestIdInterceptor",
     "Resolve",
+    "TracingInterceptor",
     "default_caller",
 ]

@@ -62,6 +62,7 @@ class MeteringInterceptor(CallInterceptor):
                 streamed=call.response_streaming,
                 first_token_s=None if first is None else first - call.started_at,
                 turn_id=str(call.noted.get("turn_id", "")),
+                began=call.began,
                 reason=reason,
                 message=message,
                 incident_id=call.incident_id,

@@ -21,7 +21,8 @@ class RequestIdInterceptor(CallInterceptor):
     of the first frame.
 
     A unary call gets them as trailing metadata only: initial metadata of its own would be one more
-    write for a call that is answered at once. The id is bound to the logs of the call's task and
+    write for a call that is answered at once. Where the client streams too it gets them at once,
+    for it may say nothing for a while. The id is bound to the logs of the call's task and
     of the tasks that it starts.
     """
 
@@ -37,4 +38,7 @@ class RequestIdInterceptor(CallInterceptor):
         pairs = ((HEADER, call.request_id), *self._replica)
         call.add_trailing(*pairs)
         if call.response_streaming:
-            await call.send_initial_metadata(pairs)
+            if call.request_streaming:
+                await call.send_initial_metadata(pairs)
+            else:
+                call.opening = pairs

@@ -4,6 +4,7 @@ A servicer is a plain class whose coroutines are named like RPCs; `rpc.registry`
 descriptor. What it needs is given to its constructor as protocols of the domain.
 """
 
+from .compat import CompatService
 from .consent import ConsentService
 from .events import EventService
 from .history import HistoryService
@@ -14,6 +15,7 @@ from .sites import SiteService
 from .templates import TemplateService
 
 __all__ = [
+    "CompatService",
     "ConsentService",
     "EventService",
     "HistoryService",

@@ -8,6 +8,7 @@ from datetime import datetime
 from enhanced_prompt.v1 import common_pb2
 from enhanced_prompt.v1 import insight_service_pb2 as pb
 
+from ...domain.identity import Caller
 from ...domain.insights import Revision
 from ...insights.feed import Mark, Subscription, Taken
 from ..call import Call
@@ -29,6 +30,19 @@ def encoder(tokens: ResumeTokens) -> Callable[[str, Revision], bytes]:
     return encode
 
 
+def limited_entry(tokens: ResumeTokens, caller: Caller, revision: Revision) -> bytes:
+    """The same entry for somebody who may see only some cameras.
+
+    Its position is left out and its token is new: in both, gaps and changes would tell of entries
+    about cameras that are not theirs to see (docs/decisions/insight-log.md).
+    """
+    message = revision_message(revision)
+    message.ClearField("position")
+    return pb.SubscribeInsightsResponse(
+        revision=message, resume_token=tokens.seal_for(caller, revision.position)
+    ).SerializeToString()
+
+
 async def write_subscription(
     call: Call,
     subscription: Subscription,
@@ -44,24 +58,28 @@ async def write_subscription(
     At its age, and when the server drains, the stream says where to go on and ends at once: every
     message carries the place to go on from, and there is nothing to be finished here.
     """
-    tenant = call.caller.tenant
+    caller = call.caller
     delivered = 0
     with Leaving(call, leaving, subscription.nudge) as leave:
         while not leave.due:
             taken = await subscription.take(heartbeat_s)
             if isinstance(taken, Taken):
-                await call.write(taken.encoded)
+                await call.write(
+                    taken.encoded
+                    if caller.sees_all
+                    else limited_entry(tokens, caller, taken.revision)
+                )
                 delivered += 1
             elif not leave.due:
                 message = pb.SubscribeInsightsResponse(
-                    resume_token=tokens.seal(tenant, subscription.position)
+                    resume_token=tokens.seal_for(caller, subscription.position)
                 )
                 if taken is Mark.CAUGHT_UP:
                     message.caught_up.delivered = delivered
                 else:
                     message.heartbeat.CopyFrom(common_pb2.Heartbeat(time=timestamp(now())))
                 await call.write(message.SerializeToString())
-        token = tokens.seal(tenant, subscription.position)
+        token = tokens.seal_for(caller, subscription.position)
         farewell = pb.SubscribeInsightsResponse(resume_token=token)
         farewell.go_away.CopyFrom(leave.farewell(token))
         await call.write(farewell.SerializeToString())

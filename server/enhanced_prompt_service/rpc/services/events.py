@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+from google.api.httpbody_pb2 import HttpBody
+
 from enhanced_prompt.v1 import event_service_pb2 as pb
 
-from ...domain.errors import InvalidArgument
+from ...domain.errors import InvalidArgument, NotFound, Reason
 from ...domain.events import GroupBy, Selection
 from ...domain.posted import PostedReader
 from ...domain.stores import CatalogueStore, EventStore
@@ -15,6 +17,7 @@ from ..call import Call
 from ..convert.events import KEYS, ORDERS, event_message, group_message, selection, totals_message
 from ..convert.times import instant
 from ._cameras import camera_page
+from ._clip import MEDIA_TYPE, draw_clip
 from ._cloud_events import take_posted
 from ._coverage import coverage_page, period
 from ._ingest import Tally, take_in
@@ -112,6 +115,19 @@ class EventService:
         """One event."""
         found = await self._events.get(call.caller, request.event_id)
         return pb.GetEventResponse(event=event_message(found))
+
+    async def GetEventClip(  # noqa: N802
+        self, request: pb.GetEventClipRequest, call: Call
+    ) -> pb.GetEventClipResponse:
+        """A drawing of an event of a simulated site."""
+        caller, event_id = call.caller, request.event_id
+        found = await self._events.get(caller, event_id)
+        known = await self._catalogue.catalogue(caller)
+        for site in known.sites:
+            if site.site_id == found.site and site.simulated:
+                drawn = HttpBody(content_type=MEDIA_TYPE, data=draw_clip(found, site))
+                return pb.GetEventClipResponse(clip=drawn)
+        raise NotFound("event", event_id, reason=Reason.EVENT_NOT_FOUND)
 
     async def CountEvents(  # noqa: N802
         self, request: pb.CountEventsRequest, call: Call

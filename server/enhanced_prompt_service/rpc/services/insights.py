@@ -113,7 +113,7 @@ class InsightService(StandingCalls):
             )
         except OutOfRange as error:
             raise await self._beyond(caller, error.message) from error
-        return pb.CommitSubscriptionResponse(resume_token=self._tokens.seal(caller.tenant, found))
+        return pb.CommitSubscriptionResponse(resume_token=self._tokens.seal_for(caller, found))
 
     @asynccontextmanager
     async def _subscription(
@@ -128,7 +128,7 @@ class InsightService(StandingCalls):
             ) as subscription:
                 yield subscription
         except TooSlow as error:
-            error.metadata["resume_token"] = self._tokens.seal(caller.tenant, error.position)
+            error.metadata["resume_token"] = self._tokens.seal_for(caller, error.position)
             raise
         except BeyondLog as error:
             raise await self._beyond(caller, error.message) from error
@@ -153,7 +153,7 @@ class InsightService(StandingCalls):
 
     async def _beyond(self, caller: Caller, message: str) -> OutOfRange:
         ends = await self._insights.ends(caller)
-        earliest = self._tokens.seal(caller.tenant, ends.oldest)
+        earliest = self._tokens.seal_for(caller, ends.oldest)
         return OutOfRange(message, metadata={"earliest_resume_token": earliest})
 
     # ---- insights as they are now ---------------------------------------------------------------
@@ -180,7 +180,7 @@ class InsightService(StandingCalls):
             return pb.ListInsightsResponse(
                 insights=[insight_message(one) for one in page.items],
                 next_page_token=page.next_page_token,
-                resume_token=self._tokens.seal(caller.tenant, page.position),
+                resume_token=self._tokens.seal_for(caller, page.position),
             )
 
         return await fitting(request.page_size, fetch)

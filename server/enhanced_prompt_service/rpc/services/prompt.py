@@ -36,7 +36,7 @@ from ..leaving import LeavingOptions
 from ..stream import Frames, write_turn
 from ..toolbox import Toolbox
 
-_CLOSING_ONLY: frozenset[FrameKind] = frozenset()
+CLOSING_ONLY: frozenset[FrameKind] = frozenset()
 _STATUSES = {
     WarmStatus.READY: pb.PREWARM_STATUS_READY,
     WarmStatus.INITIALIZING: pb.PREWARM_STATUS_INITIALIZING,
@@ -116,7 +116,7 @@ class PromptService:
         """The same turn, its closing frame only."""
         with await self._turns.start(call.caller, turn_request(request)) as attached:
             call.begins(attached.turn_id, streamed=False)
-            taken = await attached.cursor(_CLOSING_ONLY).take()
+            taken = await attached.cursor(CLOSING_ONLY).take()
             assert taken is not None
             if isinstance(taken.payload, Failed):
                 raise Rejected(status_of_turn(taken.payload.error))

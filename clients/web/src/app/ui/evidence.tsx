@@ -1,5 +1,5 @@
 /** What an answer or an insight rests on: one row an event, lit when a text points at it. */
-import { memo, useState } from "react";
+import { memo, useEffect, useState } from "react";
 import type { Evidence } from "../../gen/enhanced_prompt/v1/answers_pb";
 import { useCatalogue } from "../catalogue";
 import { clock, count, day, percent, words } from "./format";
@@ -13,6 +13,8 @@ export interface EvidenceListProps {
   zone: string | undefined;
   active: readonly string[];
   onActive: (eventIds: readonly string[]) => void;
+  /** An event to lead to; a new object each time. */
+  shown?: { eventId: string } | undefined;
 }
 
 const FIRST = 6;
@@ -29,10 +31,20 @@ export const EvidenceList = memo(function EvidenceList({
   zone,
   active,
   onActive,
+  shown,
 }: EvidenceListProps) {
   const [all, setAll] = useState(false);
-  const pointedAt = active.some((one) => evidence.findIndex((item) => item.eventId === one) >= FIRST);
-  const shown = all || pointedAt ? evidence : evidence.slice(0, FIRST);
+  const listed = all ? evidence : evidence.slice(0, FIRST);
+  useEffect(() => {
+    if (!shown) return;
+    const row = document.getElementById(rowId(id, shown.eventId));
+    if (!row) {
+      if (!all) setAll(true); // and comes back when it is there
+      return;
+    }
+    row.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    row.focus({ preventScroll: true });
+  }, [shown, id, all]);
   return (
     <section className="evidence" aria-label="Evidence">
       <h3>
@@ -42,7 +54,7 @@ export const EvidenceList = memo(function EvidenceList({
         </span>
       </h3>
       <ol>
-        {shown.map((one) => (
+        {listed.map((one) => (
           <Row
             key={one.eventId}
             id={id}
@@ -53,9 +65,9 @@ export const EvidenceList = memo(function EvidenceList({
           />
         ))}
       </ol>
-      {shown.length < evidence.length && (
+      {listed.length < evidence.length && (
         <button type="button" className="link" onClick={() => setAll(true)}>
-          Show {evidence.length - shown.length} more
+          Show {evidence.length - listed.length} more
         </button>
       )}
     </section>
@@ -84,6 +96,8 @@ function Row({ id, item, zone, lit, onActive }: RowProps) {
       data-lit={lit}
       onMouseEnter={() => onActive([item.eventId])}
       onMouseLeave={() => onActive([])}
+      onFocus={() => onActive([item.eventId])}
+      onBlur={() => onActive([])}
     >
       <div className="evidence-head">
         <time

@@ -3,7 +3,7 @@ import { memo, useCallback, useState } from "react";
 import type { Conversation } from "../../../services/conversation";
 import type { TurnView } from "../../../services/turn-view";
 import { useCatalogue } from "../../catalogue";
-import { EvidenceList, rowId } from "../../ui/evidence";
+import { EvidenceList } from "../../ui/evidence";
 import { clock, count, dayAndTime, duration, percent } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 import { ErrorNote } from "../../ui/parts";
@@ -24,14 +24,8 @@ interface Props {
 export const TurnCard = memo(function TurnCard({ turn, conversation, newest, onAsk, onStop }: Props) {
   const [active, setActive] = useState<readonly string[]>([]);
   const { response } = turn;
-  const show = useCallback(
-    (eventId: string) => {
-      const row = document.getElementById(rowId(turn.requestId, eventId));
-      row?.scrollIntoView({ block: "nearest", behavior: "smooth" });
-      row?.focus({ preventScroll: true });
-    },
-    [turn.requestId],
-  );
+  const [shown, setShown] = useState<{ eventId: string }>();
+  const show = useCallback((eventId: string) => setShown({ eventId }), []);
   return (
     <li className="turn" data-status={turn.status} aria-busy={turn.running}>
       <h2 className="question">{turn.query}</h2>
@@ -84,6 +78,7 @@ export const TurnCard = memo(function TurnCard({ turn, conversation, newest, onA
             zone={response?.interpretation?.timeZone}
             active={active}
             onActive={setActive}
+            shown={shown}
           />
         )}
       </div>

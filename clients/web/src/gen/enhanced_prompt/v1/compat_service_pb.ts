@@ -241,9 +241,14 @@ export const CompatService: GenService<{
   /**
    * AskStream asks a question in the predecessors' form. With the header `x-stream: true` it is a
    * stream of server-sent events `{"type": ...}` of the types agent_start, thinking, tool_start,
-   * tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`. An
-   * invalid body is answered with 400 and JSON that names the field, too many requests with 429 and
-   * Retry-After.
+   * tool_end, token, complete and error; otherwise one JSON object `{answer, conversation_id}`.
+   * The header `x-stream-events` chooses among the types, as a list with commas, or as the
+   * predecessors' levels `L1` (token) and `L2` (all); complete and error always come. Without it
+   * the server's setting stands, L1 by default. Comments keep an idle stream alive. A client that
+   * goes stops the turn, for it has no way to come back to it; what was said so far is kept. What
+   * fails after the first event is an error event. An invalid body is answered with 400 and JSON
+   * that names the field, too many requests with 429 and Retry-After, a conversation that has a
+   * running turn with 409.
    *
    * @generated from rpc enhanced_prompt.v1.CompatService.AskStream
    */
@@ -253,7 +258,8 @@ export const CompatService: GenService<{
     output: typeof HttpBodySchema;
   },
   /**
-   * CreateChatCompletion asks a question and always streams the server-sent events of AskStream.
+   * CreateChatCompletion asks a question and always streams the server-sent events of AskStream,
+   * whatever `x-stream` says.
    * The gateway takes the path with and without a `/` at its end.
    *
    * @generated from rpc enhanced_prompt.v1.CompatService.CreateChatCompletion
@@ -264,8 +270,8 @@ export const CompatService: GenService<{
     output: typeof HttpBodySchema;
   },
   /**
-   * GetChatbotPrewarm warms the agent: `{status, agent_id, initialized}`, status being "ready" or
-   * "initializing".
+   * GetChatbotPrewarm warms the agent and returns at once: `{status, agent_id, initialized}`, status
+   * being "ready" or "initializing", agent_id an opaque text.
    *
    * @generated from rpc enhanced_prompt.v1.CompatService.GetChatbotPrewarm
    */
@@ -276,8 +282,9 @@ export const CompatService: GenService<{
   },
   /**
    * GetChatbotHealth says whether the service works: `{status, agent_initialized, agent_id,
-   * timestamp}` and the states of providers and stores. The gateway takes the path of the second
-   * version with and without a `/` at its end.
+   * timestamp}` and the states of providers and stores. status is "healthy", "degraded" or
+   * "unhealthy"; the HTTP status is 200 in all cases. What it says is at most a second old. The
+   * gateway takes the path of the second version with and without a `/` at its end.
    *
    * @generated from rpc enhanced_prompt.v1.CompatService.GetChatbotHealth
    */
@@ -287,8 +294,8 @@ export const CompatService: GenService<{
     output: typeof HttpBodySchema;
   },
   /**
-   * ListDashboardPromptResponses lists recent responses, newest first: a bare array of
-   * PromptResponsePayload.
+   * ListDashboardPromptResponses lists the caller's recent responses, newest first: a bare array of
+   * PromptResponsePayload. It ends early where the next one would make it larger than 3.5 MB.
    *
    * @generated from rpc enhanced_prompt.v1.CompatService.ListDashboardPromptResponses
    */
@@ -298,8 +305,8 @@ export const CompatService: GenService<{
     output: typeof HttpBodySchema;
   },
   /**
-   * ListDashboardProactiveInsights lists recent insights, newest first: a bare array of
-   * ProactiveInsightPayload.
+   * ListDashboardProactiveInsights lists recent insights that are not muted, newest first: a bare
+   * array of ProactiveInsightPayload, with the same limit of size.
    *
    * @generated from rpc enhanced_prompt.v1.CompatService.ListDashboardProactiveInsights
    */

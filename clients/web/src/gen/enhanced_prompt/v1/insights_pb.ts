@@ -466,7 +466,9 @@ export type InsightRevision = Message<"enhanced_prompt.v1.InsightRevision"> & {
   change: InsightChange;
 
   /**
-   * position in the tenant's log, rising with each entry; a filter leaves some out.
+   * position in the tenant's log, rising with each entry; a filter leaves some out. 0 for a caller
+   * who may see only some cameras: gaps would tell of entries about the others. The order is that
+   * of the stream either way, and `resume_token` is the place to go on from.
    *
    * @generated from field: int64 position = 3;
    */

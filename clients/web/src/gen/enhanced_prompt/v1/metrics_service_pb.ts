@@ -25,8 +25,9 @@ export const file_enhanced_prompt_v1_metrics_service: GenFile = /*@__PURE__*/
   fileDesc("CihlbmhhbmNlZF9wcm9tcHQvdjEvbWV0cmljc19zZXJ2aWNlLnByb3RvEhJlbmhhbmNlZF9wcm9tcHQudjEimQUKB01ldHJpY3MSFgoOdG90YWxfcmVxdWVzdHMYASABKAMSFAoMdG90YWxfdG9rZW5zGAIgASgDEhIKCnRvdGFsX2Nvc3QYAyABKAESFgoOYXZnX2xhdGVuY3lfbXMYBCABKAESEgoKZXJyb3JfcmF0ZRgFIAEoARIcChRzdHJlYW1pbmdfcGVyY2VudGFnZRgGIAEoARIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAcgASgBEhkKEXRva2Vuc19wZXJfc2Vjb25kGAggASgBEhoKEmFjdGl2ZV9jb25uZWN0aW9ucxgJIAEoBRInChp0aW1lX3RvX2ZpcnN0X3Rva2VuX3A1MF9tcxgKIAEoAUgAiAEBEicKGnRpbWVfdG9fZmlyc3RfdG9rZW5fcDk1X21zGAsgASgBSAGIAQESHAoPcHJld2FybV90aW1lX21zGAwgASgBSAKIAQESIAoTaG90X21lbW9yeV9oaXRfcmF0ZRgNIAEoAUgDiAEBEhAKCGRlZ3JhZGVkGA4gASgIEhUKDXJ1bm5pbmdfdHVybnMYDyABKAUSHAoUYWN0aXZlX3N1YnNjcmlwdGlvbnMYECABKAUSGwoObGF0ZW5jeV9wOTVfbXMYESABKAFIBIgBARIpCgVzaW5jZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmVwbGljYXMYEyABKAVCHQobX3RpbWVfdG9fZmlyc3RfdG9rZW5fcDUwX21zQh0KG190aW1lX3RvX2ZpcnN0X3Rva2VuX3A5NV9tc0ISChBfcHJld2FybV90aW1lX21zQhYKFF9ob3RfbWVtb3J5X2hpdF9yYXRlQhEKD19sYXRlbmN5X3A5NV9tcyKbAgoMTW9kZWxNZXRyaWNzEg0KBW1vZGVsGAEgASgJEhUKDXJlcXVlc3RfY291bnQYAiABKAMSFgoOYXZnX2xhdGVuY3lfbXMYAyABKAESFAoMdG90YWxfdG9rZW5zGAQgASgDEhIKCnRvdGFsX2Nvc3QYBSABKAESEwoLZXJyb3JfY291bnQYBiABKAMSJwoadGltZV90b19maXJzdF90b2tlbl9wNTBfbXMYByABKAFIAIgBARInChp0aW1lX3RvX2ZpcnN0X3Rva2VuX3A5NV9tcxgIIAEoAUgBiAEBQh0KG190aW1lX3RvX2ZpcnN0X3Rva2VuX3A1MF9tc0IdChtfdGltZV90b19maXJzdF90b2tlbl9wOTVfbXMivgIKDVJlcXVlc3RSZWNvcmQSEgoKcmVxdWVzdF9pZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZtZXRob2QYAyABKAkSDQoFbW9kZWwYBCABKAkSEgoKbGF0ZW5jeV9tcxgFIAEoARITCgZ0b2tlbnMYBiABKANIAIgBARIRCgRjb3N0GAcgASgBSAGIAQESDAoEY29kZRgIIAEoCRIQCghzdHJlYW1lZBgJIAEoCBIjChZ0aW1lX3RvX2ZpcnN0X3Rva2VuX21zGAogASgBSAKIAQESDwoHdXNlcl9pZBgLIAEoCRIPCgd0dXJuX2lkGAwgASgJQgkKB190b2tlbnNCBwoFX2Nvc3RCGQoXX3RpbWVfdG9fZmlyc3RfdG9rZW5fbXMimQIKC0Vycm9yUmVjb3JkEhIKCmVycm9yX3R5cGUYASABKAkSFQoNZXJyb3JfbWVzc2FnZRgCIAEoCRIuCghzZXZlcml0eRgDIAEoDjIcLmVuaGFuY2VkX3Byb21wdC52MS5TZXZlcml0eRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZyZWFzb24YBSABKA4yHy5lbmhhbmNlZF9wcm9tcHQudjEuRXJyb3JSZWFzb24SDAoEY29kZRgGIAEoCRIOCgZtZXRob2QYByABKAkSDQoFbW9kZWwYCCABKAkSEgoKcmVxdWVzdF9pZBgJIAEoCRITCgtpbmNpZGVudF9pZBgKIAEoCSKwAwoMU3lzdGVtSGVhbHRoEjAKBnN0YXR1cxgBIAEoDjIgLmVuaGFuY2VkX3Byb21wdC52MS5IZWFsdGhTdGF0dXMSEQoJY3B1X3VzYWdlGAIgASgBEhQKDG1lbW9yeV91c2FnZRgDIAEoARIWCglncHVfdXNhZ2UYBCABKAFIAIgBARISCgpxdWV1ZV9zaXplGAUgASgFEigKBHRpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKEWFnZW50X2luaXRpYWxpemVkGAcgASgIEhAKCGFnZW50X2lkGAggASgJEjcKCmNvbXBvbmVudHMYCSADKAsyIy5lbmhhbmNlZF9wcm9tcHQudjEuQ29tcG9uZW50SGVhbHRoEjUKCXByb3ZpZGVycxgKIAMoCzIiLmVuaGFuY2VkX3Byb21wdC52MS5Qcm92aWRlckhlYWx0aBIzCghyZXBsaWNhcxgLIAMoCzIhLmVuaGFuY2VkX3Byb21wdC52MS5SZXBsaWNhSGVhbHRoEg8KB3ZlcnNpb24YDCABKAlCDAoKX2dwdV91c2FnZSLCAQoPQ29tcG9uZW50SGVhbHRoEgwKBG5hbWUYASABKAkSMAoGc3RhdHVzGAIgASgOMiAuZW5oYW5jZWRfcHJvbXB0LnYxLkhlYWx0aFN0YXR1cxIOCgZkZXRhaWwYAyABKAkSKQoFc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEWRlZ3JhZGVkX2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIvcBCg5Qcm92aWRlckhlYWx0aBINCgVtb2RlbBgBIAEoCRIwCgZzdGF0dXMYAiABKA4yIC5lbmhhbmNlZF9wcm9tcHQudjEuSGVhbHRoU3RhdHVzEjEKB2NpcmN1aXQYAyABKA4yIC5lbmhhbmNlZF9wcm9tcHQudjEuQ2lyY3VpdFN0YXRlEhUKDXJ1bm5pbmdfY2FsbHMYBCABKAUSEQoJbWF4X2NhbGxzGAUgASgFEhIKCmxhc3RfZXJyb3IYBiABKAkSMwoPbGFzdF9lcnJvcl90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLWAQoNUmVwbGljYUhlYWx0aBIMCgRuYW1lGAEgASgJEjAKBnN0YXR1cxgCIAEoDjIgLmVuaGFuY2VkX3Byb21wdC52MS5IZWFsdGhTdGF0dXMSEAoIZHJhaW5pbmcYAyABKAgSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSYWN0aXZlX2Nvbm5lY3Rpb25zGAUgASgFEhEKCWNwdV91c2FnZRgGIAEoARIUCgxtZW1vcnlfYnl0ZXMYByABKAMiwQIKD01ldHJpY3NTbmFwc2hvdBIsCgdtZXRyaWNzGAEgASgLMhsuZW5oYW5jZWRfcHJvbXB0LnYxLk1ldHJpY3MSMAoGbW9kZWxzGAIgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLk1vZGVsTWV0cmljcxI6Cg9yZWNlbnRfcmVxdWVzdHMYAyADKAsyIS5lbmhhbmNlZF9wcm9tcHQudjEuUmVxdWVzdFJlY29yZBI2Cg1yZWNlbnRfZXJyb3JzGAQgAygLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkVycm9yUmVjb3JkEjAKBmhlYWx0aBgFIAEoCzIgLmVuaGFuY2VkX3Byb21wdC52MS5TeXN0ZW1IZWFsdGgSKAoEdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAimgEKF1N1YnNjcmliZU1ldHJpY3NSZXF1ZXN0EjYKBWtpbmRzGAEgAygOMh8uZW5oYW5jZWRfcHJvbXB0LnYxLk1ldHJpY3NLaW5kQgbavBgCOBASGwoGbW9kZWxzGAIgAygJQgvavBgHCAEQgAE4MhIqCgptYXhfcmVjZW50GAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAAFlAIv4DChhTdWJzY3JpYmVNZXRyaWNzUmVzcG9uc2USNwoIc25hcHNob3QYASABKAsyIy5lbmhhbmNlZF9wcm9tcHQudjEuTWV0cmljc1NuYXBzaG90SAASMgoJaGVhcnRiZWF0GAIgASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLkhlYXJ0YmVhdEgAEi0KB2dvX2F3YXkYAyABKAsyGi5lbmhhbmNlZF9wcm9tcHQudjEuR29Bd2F5SAASLQoGdXBkYXRlGAQgASgLMhsuZW5oYW5jZWRfcHJvbXB0LnYxLk1ldHJpY3NIABI0CgdyZXF1ZXN0GAUgASgLMiEuZW5oYW5jZWRfcHJvbXB0LnYxLlJlcXVlc3RSZWNvcmRIABIwCgVlcnJvchgGIAEoCzIfLmVuaGFuY2VkX3Byb21wdC52MS5FcnJvclJlY29yZEgAEjIKBmhlYWx0aBgHIAEoCzIgLmVuaGFuY2VkX3Byb21wdC52MS5TeXN0ZW1IZWFsdGhIABI2CgZtb2RlbHMYCCABKAsyJC5lbmhhbmNlZF9wcm9tcHQudjEuTW9kZWxNZXRyaWNzTGlzdEgAEigKBHRpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHNlcXVlbmNlGAsgASgDQgcKBWZyYW1lIkQKEE1vZGVsTWV0cmljc0xpc3QSMAoGbW9kZWxzGAEgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLk1vZGVsTWV0cmljcyJcChFHZXRNZXRyaWNzUmVxdWVzdBIbCgZtb2RlbHMYASADKAlCC9q8GAcIARCAATgyEioKCm1heF9yZWNlbnQYAiABKAVCFtq8GBIhAAAAAAAAAAApAAAAAAAAWUAiSwoSR2V0TWV0cmljc1Jlc3BvbnNlEjUKCHNuYXBzaG90GAEgASgLMiMuZW5oYW5jZWRfcHJvbXB0LnYxLk1ldHJpY3NTbmFwc2hvdCIYChZHZXRTeXN0ZW1IZWFsdGhSZXF1ZXN0IksKF0dldFN5c3RlbUhlYWx0aFJlc3BvbnNlEjAKBmhlYWx0aBgBIAEoCzIgLmVuaGFuY2VkX3Byb21wdC52MS5TeXN0ZW1IZWFsdGgilwIKD0dldFVzYWdlUmVxdWVzdBIxCgp0aW1lX3JhbmdlGAEgASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZRI8Cghncm91cF9ieRgCIAMoDjIgLmVuaGFuY2VkX3Byb21wdC52MS5Vc2FnZUdyb3VwQnlCCNq8GAQ4A2ABEhsKCXRpbWVfem9uZRgDIAEoCUII2rwYBBBASAESGAoHdXNlcl9pZBgEIAEoCUIH2rwYAxCAAhIUCgx3aG9sZV90ZW5hbnQYBSABKAgSKQoJcGFnZV9zaXplGAYgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YByABKAlCB9q8GAMQgBAihAEKEEdldFVzYWdlUmVzcG9uc2USKgoEcm93cxgBIAMoCzIcLmVuaGFuY2VkX3Byb21wdC52MS5Vc2FnZVJvdxIrCgV0b3RhbBgCIAEoCzIcLmVuaGFuY2VkX3Byb21wdC52MS5Vc2FnZVJvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkivgEKCFVzYWdlUm93Eg8KB3VzZXJfaWQYASABKAkSDQoFbW9kZWwYAiABKAkSCwoDZGF5GAMgASgJEg0KBXR1cm5zGAQgASgDEg0KBWNhbGxzGAUgASgDEi0KBXVzYWdlGAYgASgLMh4uZW5oYW5jZWRfcHJvbXB0LnYxLk1vZGVsVXNhZ2USHAoUY2FsbHNfd2l0aG91dF9jb3VudHMYByABKAMSGgoSY2FsbHNfd2l0aG91dF9jb3N0GAggASgDKqgBCgtNZXRyaWNzS2luZBIcChhNRVRSSUNTX0tJTkRfVU5TUEVDSUZJRUQQABIXChNNRVRSSUNTX0tJTkRfVVBEQVRFEAESGAoUTUVUUklDU19LSU5EX1JFUVVFU1QQAhIWChJNRVRSSUNTX0tJTkRfRVJST1IQAxIXChNNRVRSSUNTX0tJTkRfSEVBTFRIEAQSFwoTTUVUUklDU19LSU5EX01PREVMUxAFKoEBCgxIZWFsdGhTdGF0dXMSHQoZSEVBTFRIX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFUhFQUxUSF9TVEFUVVNfSEVBTFRIWRABEhoKFkhFQUxUSF9TVEFUVVNfREVHUkFERUQQAhIbChdIRUFMVEhfU1RBVFVTX1VOSEVBTFRIWRADKnwKDENpcmN1aXRTdGF0ZRIdChlDSVJDVUlUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQ0lSQ1VJVF9TVEFURV9DTE9TRUQQARIWChJDSVJDVUlUX1NUQVRFX09QRU4QAhIbChdDSVJDVUlUX1NUQVRFX0hBTEZfT1BFThADKnkKDFVzYWdlR3JvdXBCeRIeChpVU0FHRV9HUk9VUF9CWV9VTlNQRUNJRklFRBAAEhcKE1VTQUdFX0dST1VQX0JZX1VTRVIQARIYChRVU0FHRV9HUk9VUF9CWV9NT0RFTBACEhYKElVTQUdFX0dST1VQX0JZX0RBWRADMoUECg5NZXRyaWNzU2VydmljZRKOAQoQU3Vic2NyaWJlTWV0cmljcxIrLmVuaGFuY2VkX3Byb21wdC52MS5TdWJzY3JpYmVNZXRyaWNzUmVxdWVzdBosLmVuaGFuY2VkX3Byb21wdC52MS5TdWJzY3JpYmVNZXRyaWNzUmVzcG9uc2UiHYLT5JMCFxIVL3YxL21ldHJpY3M6c3Vic2NyaWJlMAEScAoKR2V0TWV0cmljcxIlLmVuaGFuY2VkX3Byb21wdC52MS5HZXRNZXRyaWNzUmVxdWVzdBomLmVuaGFuY2VkX3Byb21wdC52MS5HZXRNZXRyaWNzUmVzcG9uc2UiE4LT5JMCDRILL3YxL21ldHJpY3MShQEKD0dldFN5c3RlbUhlYWx0aBIqLmVuaGFuY2VkX3Byb21wdC52MS5HZXRTeXN0ZW1IZWFsdGhSZXF1ZXN0GisuZW5oYW5jZWRfcHJvbXB0LnYxLkdldFN5c3RlbUhlYWx0aFJlc3BvbnNlIhmC0+STAhMSES92MS9zeXN0ZW0taGVhbHRoEmgKCEdldFVzYWdlEiMuZW5oYW5jZWRfcHJvbXB0LnYxLkdldFVzYWdlUmVxdWVzdBokLmVuaGFuY2VkX3Byb21wdC52MS5HZXRVc2FnZVJlc3BvbnNlIhGC0+STAgsSCS92MS91c2FnZWIGcHJvdG8z", [file_enhanced_prompt_v1_answers, file_enhanced_prompt_v1_common, file_enhanced_prompt_v1_errors, file_enhanced_prompt_v1_insights, file_enhanced_prompt_v1_validation, file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * Metrics are numbers over the whole service. Totals count since `since`; rates and averages are
- * over the window of the last 60 seconds unless their comment says otherwise.
+ * Metrics are numbers over the whole service, all tenants, without probes and reflection. Totals
+ * count since `since`; rates and averages are over the window of the last 60 seconds unless their
+ * comment says otherwise.
  *
  * @generated from message enhanced_prompt.v1.Metrics
  */
@@ -54,7 +55,7 @@ export type Metrics = Message<"enhanced_prompt.v1.Metrics"> & {
 
   /**
    * avg_latency_ms is the mean duration of the calls that ended in the window, in milliseconds,
-   * subscriptions left out; 0 without any.
+   * subscriptions and chats left out; 0 without any.
    *
    * @generated from field: double avg_latency_ms = 4;
    */
@@ -83,7 +84,8 @@ export type Metrics = Message<"enhanced_prompt.v1.Metrics"> & {
   requestsPerSecond: number;
 
   /**
-   * tokens_per_second is how many tokens a second were delivered in the window.
+   * tokens_per_second is how many pieces of text a second turns wrote in the window: tokens of a
+   * model that streams them one by one, words of the embedded engine.
    *
    * @generated from field: double tokens_per_second = 8;
    */
@@ -150,22 +152,24 @@ export type Metrics = Message<"enhanced_prompt.v1.Metrics"> & {
   activeSubscriptions: number;
 
   /**
-   * latency_p95_ms of the calls that ended in the window, in milliseconds, subscriptions left out;
-   * unset without any.
+   * latency_p95_ms of the calls that ended in the window, in milliseconds, subscriptions and chats
+   * left out; unset without any.
    *
    * @generated from field: optional double latency_p95_ms = 17;
    */
   latencyP95Ms?: number | undefined;
 
   /**
-   * since is when totals began to count: the start of the oldest replica.
+   * since is when totals began to count: the start of the oldest replica that was counted in, of
+   * those that are gone as well. What a replica counted stays when it goes; a service of which none
+   * ran for an hour counts anew. While `degraded` for want of the bus: the start of this replica.
    *
    * @generated from field: google.protobuf.Timestamp since = 18;
    */
   since?: Timestamp | undefined;
 
   /**
-   * replicas is how many are counted in.
+   * replicas is how many are counted in: those that were heard of in the last 5 seconds.
    *
    * @generated from field: int32 replicas = 19;
    */
@@ -252,7 +256,8 @@ export const ModelMetricsSchema: GenMessage<ModelMetrics> = /*@__PURE__*/
   messageDesc(file_enhanced_prompt_v1_metrics_service, 1);
 
 /**
- * RequestRecord is one call that ended.
+ * RequestRecord is one call that ended, of the caller's tenant; of the caller alone where the caller
+ * may not see every camera.
  *
  * @generated from message enhanced_prompt.v1.RequestRecord
  */
@@ -279,7 +284,8 @@ export type RequestRecord = Message<"enhanced_prompt.v1.RequestRecord"> & {
   method: string;
 
   /**
-   * model that answered, as "provider:model"; empty where none did.
+   * model that answered, as "provider:model"; empty where none did, and for calls that asked for no
+   * turn of their own.
    *
    * @generated from field: string model = 4;
    */
@@ -350,7 +356,8 @@ export const RequestRecordSchema: GenMessage<RequestRecord> = /*@__PURE__*/
   messageDesc(file_enhanced_prompt_v1_metrics_service, 2);
 
 /**
- * ErrorRecord is one failure.
+ * ErrorRecord is one failure, shown to the same callers as a RequestRecord. Calls that their clients
+ * gave up are none.
  *
  * @generated from message enhanced_prompt.v1.ErrorRecord
  */
@@ -370,7 +377,9 @@ export type ErrorRecord = Message<"enhanced_prompt.v1.ErrorRecord"> & {
   errorMessage: string;
 
   /**
-   * severity of it for the service.
+   * severity of it for the service: LOW is the caller's own doing, MEDIUM a limit that was reached or
+   * a model that was passed over, HIGH and CRITICAL are faults of the service, which `error_rate`
+   * counts.
    *
    * @generated from field: enhanced_prompt.v1.Severity severity = 3;
    */
@@ -391,7 +400,8 @@ export type ErrorRecord = Message<"enhanced_prompt.v1.ErrorRecord"> & {
   reason: ErrorReason;
 
   /**
-   * code is the name of its gRPC status, such as "UNAVAILABLE".
+   * code is the name of its gRPC status, such as "UNAVAILABLE"; empty, as the method is, for a model
+   * that was passed over.
    *
    * @generated from field: string code = 6;
    */
