@@ -81,7 +81,7 @@ function ResponseTimes({ recent }: { recent: readonly Answered[] }) {
       empty={recent.length === 0 ? "No responses in this period." : undefined}
     >
       <ResponsiveContainer width="100%" height={HEIGHT}>
-        <LineChart data={numbered} margin={{ top: 8, right: 14, bottom: 0, left: 0 }} accessibilityLayer={false}>
+        <LineChart data={numbered} margin={{ top: 8, right: 22, bottom: 0, left: 0 }} accessibilityLayer={false}>
           <CartesianGrid vertical={false} stroke={COLOUR.grid} />
           <XAxis
             dataKey="index"
@@ -92,7 +92,13 @@ function ResponseTimes({ recent }: { recent: readonly Answered[] }) {
             minTickGap={48}
             {...AXIS}
           />
-          <YAxis width={58} tickCount={5} tickFormatter={duration} domain={[0, "auto"]} {...AXIS} />
+          <YAxis
+            width={58}
+            tickCount={5}
+            tickFormatter={(ms: number) => (ms === 0 ? "0" : duration(ms))}
+            domain={[0, "auto"]}
+            {...AXIS}
+          />
           <Tooltip
             isAnimationActive={false}
             cursor={{ stroke: COLOUR.grid }}
@@ -187,7 +193,7 @@ function Hours({ hours }: { hours: ChartsProps["hours"] }) {
       <ResponsiveContainer width="100%" height={HEIGHT}>
         <AreaChart
           data={hours as { hour: string; count: number }[]}
-          margin={{ top: 8, right: 14, bottom: 0, left: 0 }}
+          margin={{ top: 8, right: 22, bottom: 0, left: 0 }}
           accessibilityLayer={false}
         >
           <CartesianGrid vertical={false} stroke={COLOUR.grid} />

@@ -106,9 +106,9 @@ export function faster(now: number | undefined, before: number | undefined): Tre
   return trend(Math.round((now - before) * 10) / 10, duration, -1);
 }
 
-/** As a number; more is neither. */
+/** As a number of what began; more is neither. */
 export function more(now: number, before: number): Trend {
-  return trend(now - before, count, undefined);
+  return trend(now - before, (value) => `${count(value)} begun`, undefined);
 }
 
 function trend(change: number, show: (value: number) => string, good: 1 | -1 | undefined): Trend {

@@ -1,5 +1,14 @@
 /** A lane a camera: how many events each hour or day saw, and where the camera did not look. */
-import { type KeyboardEvent, memo, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  memo,
+  type PointerEvent,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { TipBox } from "../../ui/charts/style";
 import { count, day, minutes } from "../../ui/format";
 import type { Choice, Coverage, Lane, TimelineData } from "./data";
@@ -148,7 +157,7 @@ export default function Lanes({ data, zone, nameOf, choice, onChoose, onZoom, on
         <div
           className="lane-tip"
           data-left={pointed.x > (box.current?.clientWidth ?? 0) * 0.6}
-          style={{ left: pointed.x, top: pointed.y }}
+          style={{ "--x": `${pointed.x}px`, top: pointed.y } as CSSProperties}
         >
           <Tip lane={tip} bucket={buckets[pointed.index]} index={pointed.index} zone={zone} nameOf={nameOf} />
         </div>
