@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lanesOf } from "../src/app/pages/timeline/data";
 import { moveOf, type Shown } from "../src/app/pages/timeline/keys";
-import { addDays, dayBuckets, daysBetween, hourBuckets, localOf, midnight } from "../src/app/pages/timeline/local";
 import {
   bucketsOf,
   firstOf,
@@ -15,6 +14,7 @@ import {
   zoomed,
 } from "../src/app/pages/timeline/range";
 import { recordedWords } from "../src/app/pages/timeline/words";
+import { addDays, dayBuckets, daysBetween, hourBuckets, localOf, midnight } from "../src/app/ui/local";
 
 const LONDON = "Europe/London";
 const NEW_YORK = "America/New_York";

@@ -36,6 +36,8 @@ export const ROUTES: readonly Route[] = [
   route("/insights", "Insights", "insights", "unusual alerts anomalies", () => import("./pages/insights")),
   route("/timeline", "Timeline", "timeline", "events hours cameras coverage", () => import("./pages/timeline")),
   route("/dashboard", "Dashboard", "dashboard", "responses trends charts", () => import("./pages/dashboard")),
+  route("/history", "History", "history", "conversations search export delete", () => import("./pages/history")),
+  route("/templates", "Templates", "templates", "prompts variables render", () => import("./pages/templates")),
   route("/metrics", "Live metrics", "metrics", "health requests errors models", () => import("./pages/metrics")),
 ];
 

@@ -4,8 +4,8 @@ import type { EnhancedPromptClient } from "../../../client";
 import type { TimeRange } from "../../../gen/enhanced_prompt/v1/common_pb";
 import { EventService } from "../../../gen/enhanced_prompt/v1/event_service_pb";
 import { type Event, type EventGroup, EventGroupBy, EventOrder } from "../../../gen/enhanced_prompt/v1/events_pb";
-import type { Bucket } from "./local";
-import { localOf } from "./local";
+import type { Bucket } from "../../ui/local";
+import { localOf } from "../../ui/local";
 import { bucketsOf, type Level, type Range } from "./range";
 
 const MOST_GROUPS = 10_000;

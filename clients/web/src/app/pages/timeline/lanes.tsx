@@ -11,9 +11,9 @@ import {
 } from "react";
 import { TipBox } from "../../ui/charts/style";
 import { count, day, minutes } from "../../ui/format";
+import type { Bucket } from "../../ui/local";
 import type { Choice, Coverage, Lane, TimelineData } from "./data";
 import { moveOf } from "./keys";
-import type { Bucket } from "./local";
 import { gaps, ticksOf } from "./range";
 import { bucketWords, recordedWords } from "./words";
 

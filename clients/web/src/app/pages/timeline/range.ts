@@ -1,5 +1,5 @@
 /** How much of the time is shown: levels from 8 weeks to a day, and ways between them. */
-import { addDays, type Bucket, dayBuckets, daysBetween, hourBuckets } from "./local";
+import { addDays, type Bucket, dayBuckets, daysBetween, hourBuckets } from "../../ui/local";
 
 export const LEVELS = [
   { name: "8w", title: "8 weeks", days: 56, by: "day" },

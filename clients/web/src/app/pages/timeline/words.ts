@@ -1,7 +1,7 @@
 /** A bucket, and how much of it was recorded, as people read it. */
 import { day, minutes, percent } from "../../ui/format";
+import type { Bucket } from "../../ui/local";
 import type { Coverage } from "./data";
-import type { Bucket } from "./local";
 import { share } from "./range";
 
 /** "Fri 20 Nov, 14:00 to 15:00", or the day alone. */

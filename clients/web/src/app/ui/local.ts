@@ -34,10 +34,31 @@ function wallOf(at: number, zone: string): number {
 
 /** The instant at which a day begins. */
 export function midnight(date: string, zone: string): number {
-  const wall = Date.parse(`${date}T00:00:00Z`);
+  return instantOf(`${date}T00:00`, zone);
+}
+
+/** The instant at which clocks show "2018-03-15T14:00"; the first where they show it twice. */
+export function instantOf(local: string, zone: string): number {
+  const wall = Date.parse(`${local}Z`);
+  // Twice: the first guess may lie on the other side of a change.
   let at = wall;
   for (let round = 0; round < 2; round += 1) at = wall - (wallOf(at, zone) - at);
   return at;
+}
+
+/** "2018-03-15T14:00" of a zone as RFC 3339 with that zone's offset; "" for what is no time. */
+export function rfc3339(local: string, zone: string): string {
+  if (Number.isNaN(Date.parse(`${local}Z`))) return "";
+  const minutes = Math.round((Date.parse(`${local}Z`) - instantOf(local, zone)) / 60_000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const offset = `${minutes < 0 ? "-" : "+"}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
+  return `${local.slice(0, 16)}:00${offset}`;
+}
+
+/** The way back: what clocks of a zone show then, "2018-03-15T14:00"; "" for what is no time. */
+export function localInput(text: string, zone: string): string {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? "" : new Date(wallOf(at, zone)).toISOString().slice(0, 16);
 }
 
 /** So many days later, or earlier. */
