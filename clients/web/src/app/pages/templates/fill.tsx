@@ -44,6 +44,7 @@ export function Fill({ template }: { template: Template }) {
     (error?.fieldViolations ?? []).map((one) => [/^variables[[.]"?(\w+)/.exec(one.field)?.[1] ?? "", one.description]),
   );
   const unplaced = error && (problems.size === 0 || problems.has(""));
+  const filled = (name: string) => values[name] || variables.find((one) => one.name === name)?.defaultValue || "";
   const usable = rendered !== undefined && !busy && rendered.prompt.length <= LONGEST_QUESTION;
   return (
     <div className="fill">
@@ -72,8 +73,8 @@ export function Fill({ template }: { template: Template }) {
                 part.name === undefined ? (
                   part.text
                 ) : (
-                  <span key={part.at} className="gap" data-filled={Boolean(values[part.name])}>
-                    {values[part.name] || labelOf(part.name)}
+                  <span key={part.at} className="gap" data-filled={filled(part.name) !== ""}>
+                    {filled(part.name) || labelOf(part.name)}
                   </span>
                 ),
               )}
