@@ -7,7 +7,7 @@ export GRPC_VERBOSITY ?= NONE
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services web run test check screens format gen bench soak eval lock clean
+.PHONY: help setup services web run test check screens format gen bench soak eval release lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -37,6 +37,7 @@ format: setup ## Rewrite files into the project's format
 
 gen: setup ## Generate stubs from protos/ and the table of settings
 	@$(VENV) scripts/gen.py </dev/null
+	@$(VENV) scripts/gen_go.py </dev/null
 	@$(VENV) scripts/web.py packages </dev/null
 	@$(VENV) scripts/gen_web.py </dev/null
 	@$(VENV) scripts/settings_doc.py </dev/null
@@ -53,6 +54,9 @@ screens: services web ## Take the pictures of docs/screens anew
 
 eval: services ## Score the engine on its question sets
 	@$(VENV) -m tests.eval.run $(ARGS) </dev/null
+
+release: services ## Build everything that is given out, and check it by installing it
+	@$(VENV) scripts/release.py $(ARGS) </dev/null
 
 lock: setup ## Resolve requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(VENV) scripts/lock.py $(ARGS) </dev/null

@@ -42,7 +42,7 @@ def in_a_container(
 ) -> GatewayOptions:
     """In front of replicas that a name stands for."""
     return GatewayOptions(
-        listen=Endpoint("0.0.0.0", 8443 if tls else 8080),
+        listen=Endpoint("0.0.0.0", 8443 if tls else 8080),  # noqa: S104 - of the container alone
         upstreams=(SERVER,),
         resolve=True,
         admin=Endpoint("127.0.0.1", 9901),

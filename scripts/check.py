@@ -129,6 +129,7 @@ CHECKS = (
     ),
     Check("breaking", ((PYTHON, "scripts/baseline.py", "--check"),), needs=(BASELINE,)),
     Check("generated", ((PYTHON, "scripts/gen.py", "--check"),), needs=("scripts/gen.py",)),
+    Check("go stubs", ((PYTHON, "scripts/gen_go.py", "--check"),)),
     Check(
         "vendored",
         ((PYTHON, "scripts/vendor_protos.py", "--check"),),

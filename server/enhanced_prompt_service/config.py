@@ -129,8 +129,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _files_were_read(cls, values: object) -> object:
-        if isinstance(values, dict) and (wrong := cast("dict[str, Any]", values).get(_WRONG)):
+    def _files_were_read(cls, values: Any) -> Any:
+        if wrong := cast("dict[str, Any]", values).get(_WRONG):
             raise ValueError(wrong)
         return values
 

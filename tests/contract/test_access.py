@@ -2,7 +2,8 @@
 
 The matrix is generated: RPCs come from the descriptors, what is expected of each role from the
 table that the server itself goes by, and what the table says is held to what is written down here.
-An RPC that is new and has no row fails.
+An RPC that is new and has no row fails. What belongs to another tenant or another user is the other
+half of the matrix: test_others_things.py.
 """
 
 from __future__ import annotations

@@ -92,14 +92,16 @@ def test_the_first_tab_leads_past_the_navigation(simulated: Site, window: Open) 
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the page"
     page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
     page.keyboard.press("Tab")
-    assert focused(page) == "Open"
+    expect(page.get_by_role("button", name="Open", exact=True)).to_be_focused()
 
 
 def test_the_appearance_is_changed_by_keys_and_kept(simulated: Site, window: Open) -> None:
     page = window(simulated.url)
     tab_to(page, "Dark appearance")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Light appearance")).to_be_focused()
     background = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(background)
     page.reload()

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tests.support.browser import built_app
 from tests.support.identity import AUDIENCE, ISSUER, SECRET
 from tests.support.redis import redis_server
-from tests.web.conftest import Open, Site, ask, edge, served
+from tests.web.conftest import Open, Site, edge, served
 
 pytestmark = pytest.mark.redis
 
@@ -66,7 +66,6 @@ def test_the_page_asks_for_a_token_refuses_a_wrong_one_and_goes_on_with_a_right_
     expect(page.get_by_text("Nothing waits for a look")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{guarded.url}/ask")
-    ask(page, "what happened?")
     expect(page.get_by_label("Token")).to_be_visible()
 
 

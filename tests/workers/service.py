@@ -17,6 +17,8 @@ from typing import Any
 from tests.support.binaries import ROOT
 from tests.support.redis import RedisServer
 
+WAIT_S = 100.0  # an upper bound that a working machine never comes near
+
 
 @dataclass(slots=True)
 class Workers:
@@ -104,7 +106,7 @@ def workers(
                 raise
 
 
-def until(condition: Callable[[], Any], within_s: float = 90.0) -> None:
+def until(condition: Callable[[], Any], within_s: float = WAIT_S) -> None:
     """Wait for something that only looking at processes and files can tell."""
     deadline = time.monotonic() + within_s
     while not condition():

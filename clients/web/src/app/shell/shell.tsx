@@ -43,9 +43,9 @@ export function Shell() {
   }, [found, title]);
   return (
     <div className="shell">
-      <a className="skip" href="#main">
+      <button type="button" className="skip" onClick={skip}>
         Skip to the page
-      </a>
+      </button>
       <Navigation current={found?.route.path} onCommands={openCommands} />
       <main className="main" id="main" tabIndex={-1}>
         <OfflineBanner />
@@ -59,6 +59,11 @@ export function Shell() {
       <ToastArea />
     </div>
   );
+}
+
+/** To the page itself, past the navigation; the address stays as it is. */
+function skip(): void {
+  document.getElementById("main")?.focus();
 }
 
 function Navigation({ current, onCommands }: { current: string | undefined; onCommands: () => void }) {

@@ -100,3 +100,13 @@ export function PageHead({ title, children }: { title: ReactNode; children?: Rea
     </header>
   );
 }
+
+/** What may be wider than the page: it scrolls by itself, by keys as well. */
+export function Scrolled({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: so that keys can scroll it
+    <section className="scrolled" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}

@@ -26,7 +26,7 @@ export default function Charts({ series }: { series: readonly SeriesPoint[] }) {
             <ResponsiveContainer width="100%" height={130}>
               <AreaChart
                 data={series as SeriesPoint[]}
-                margin={{ top: 4, right: 14, bottom: 0, left: 0 }}
+                margin={{ top: 4, right: 26, bottom: 0, left: 0 }}
                 accessibilityLayer={false}
               >
                 <CartesianGrid vertical={false} stroke={COLOUR.grid} />

@@ -1,7 +1,7 @@
 /** What happened lately: calls, failures, and what each model did. */
 import type { ErrorData, ModelStats, RequestData } from "../../../services";
 import { clock, count, duration, words } from "../../ui/format";
-import { Severity } from "../../ui/parts";
+import { Scrolled, Severity } from "../../ui/parts";
 
 const SHOWN = 25;
 
@@ -13,7 +13,7 @@ export function Models({ models }: { models: ReadonlyMap<string, ModelStats> }) 
         <h2>Models</h2>
         <span className="quiet">since the service started</span>
       </header>
-      <div className="scrolled">
+      <Scrolled label="Table of models">
         <table className="rows numeric">
           <thead>
             <tr>
@@ -42,7 +42,7 @@ export function Models({ models }: { models: ReadonlyMap<string, ModelStats> }) 
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolled>
     </section>
   );
 }
@@ -61,7 +61,7 @@ export function Requests({ requests, onClear }: { requests: readonly RequestData
       {requests.length === 0 ? (
         <p className="feed-empty quiet">None yet. They appear as they end.</p>
       ) : (
-        <div className="scrolled">
+        <Scrolled label="Table of requests">
           <table className="rows numeric">
             <thead>
               <tr>
@@ -93,7 +93,7 @@ export function Requests({ requests, onClear }: { requests: readonly RequestData
               ))}
             </tbody>
           </table>
-        </div>
+        </Scrolled>
       )}
     </section>
   );
