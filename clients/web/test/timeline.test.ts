@@ -1,4 +1,6 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
+import { clipUrl } from "../src/app/pages/timeline/clips";
 import { lanesOf } from "../src/app/pages/timeline/data";
 import { moveOf, type Shown } from "../src/app/pages/timeline/keys";
 import {
@@ -192,6 +194,25 @@ describe("lanes", () => {
     expect(lanes[0]?.counts[14]).toBe(2);
     expect([all[13], all[14], all[15]]).toEqual([0, 5, 1]);
     expect(lanes[2]?.coverage).toBe(quiet);
+  });
+});
+
+describe("clips", () => {
+  const event = (clipUrl: string) => ({
+    clipUrl,
+    eventId: "a b/1",
+    cameraId: "cam-01",
+    startTime: timestampFromMs(0),
+    endTime: timestampFromMs(1500),
+  });
+
+  it("are those of the event, else where the template of its site says", () => {
+    expect(clipUrl(event("http://own/clip"), "http://site/{event_id}")).toBe("http://own/clip");
+    expect(clipUrl(event(""), "")).toBe("");
+    expect(clipUrl(event(""), "http://site/{camera_id}/{event_id}?from={start}&to={end}")).toBe(
+      "http://site/cam-01/a%20b%2F1?from=1970-01-01T00%3A00%3A00.000Z&to=1970-01-01T00%3A00%3A01.500Z",
+    );
+    expect(clipUrl({ ...event(""), eventId: "{start}" }, "http://site/{event_id}")).toBe("http://site/%7Bstart%7D");
   });
 });
 

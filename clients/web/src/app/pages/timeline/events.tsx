@@ -9,6 +9,7 @@ import { clock, day, duration, percent, sentence, words } from "../../ui/format"
 import { Icon } from "../../ui/icon";
 import { useLoaded } from "../../ui/loading";
 import { Empty, ErrorNote, Skeleton } from "../../ui/parts";
+import { clipTemplate, clipUrl } from "./clips";
 import { loadEvents } from "./data";
 
 export interface Chosen {
@@ -28,6 +29,7 @@ export function Events({ chosen, zone, everyMs }: { chosen: Chosen; zone: string
     [client, site, cameraId, start, end],
   );
   const first = useLoaded(load, everyMs);
+  const clips = useLoaded(useCallback((signal: AbortSignal) => clipTemplate(client, site, signal), [client, site]));
   const [more, setMore] = useState<{ events: Event[]; next: string }>();
   const [error, setError] = useState<EnhancedPromptError>();
   const [busy, setBusy] = useState(false);
@@ -69,7 +71,7 @@ export function Events({ chosen, zone, everyMs }: { chosen: Chosen; zone: string
     <>
       <ol className="event-cards" aria-label="Events" aria-busy={first.busy}>
         {events.map((one) => (
-          <Card key={one.eventId} event={one} zone={zone} />
+          <Card key={one.eventId} event={one} zone={zone} clip={clipUrl(one, clips.value ?? "")} />
         ))}
       </ol>
       {error && <ErrorNote error={error} />}
@@ -82,7 +84,7 @@ export function Events({ chosen, zone, everyMs }: { chosen: Chosen; zone: string
   );
 }
 
-function Card({ event, zone }: { event: Event; zone: string }) {
+function Card({ event, zone, clip }: { event: Event; zone: string; clip: string }) {
   const catalogue = useCatalogue();
   const from = event.startTime && timestampMs(event.startTime);
   const to = event.endTime && timestampMs(event.endTime);
@@ -110,12 +112,12 @@ function Card({ event, zone }: { event: Event; zone: string }) {
         {from !== undefined && to !== undefined && to > from && (
           <span className="quiet numeric">{duration(to - from)}</span>
         )}
-        {event.clipUrl && (
-          <a href={event.clipUrl} target="_blank" rel="noreferrer">
+        {clip && (
+          <a href={clip} target="_blank" rel="noreferrer">
             <Icon name="clip" size={13} /> Clip
           </a>
         )}
-        {!event.clipUrl && event.snapshotUrl && (
+        {!clip && event.snapshotUrl && (
           <a href={event.snapshotUrl} target="_blank" rel="noreferrer">
             <Icon name="camera" size={13} /> Still
           </a>
