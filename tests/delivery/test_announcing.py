@@ -16,7 +16,7 @@ from enhanced_prompt_service.domain.answers import ResponseType
 from enhanced_prompt_service.domain.conversations import Conversation
 from enhanced_prompt_service.domain.identity import Caller
 from enhanced_prompt_service.domain.insights import Insight, InsightStatus, Seen, Severity, settled
-from enhanced_prompt_service.domain.outbox import Entry, Outgoing, OutboxState
+from enhanced_prompt_service.domain.outbox import Entry, OutboxState, Outgoing
 from enhanced_prompt_service.domain.turns import TurnState
 from enhanced_prompt_service.storage import Stores
 from tests.gateway.seeds import PROACTIVE_INSIGHT, PROMPT_RESPONSE
