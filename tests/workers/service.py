@@ -106,9 +106,9 @@ def workers(
                 raise
 
 
-def until(condition: Callable[[], Any]) -> None:
+def until(condition: Callable[[], Any], within_s: float = WAIT_S) -> None:
     """Wait for something that only looking at processes and files can tell."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("it did not come about")
