@@ -145,34 +145,40 @@ class NotifierSender:
         secure = parts.scheme == "wss"
         port = parts.port or (443 if secure else 80)
         options: dict[str, Any] = {}
-        if secure:
-            options["ssl"] = self._ssl_context or ssl.create_default_context()
+        if secure:  # made once: reading all authorities takes a while
+            self._ssl_context = self._ssl_context or ssl.create_default_context()
+            options["ssl"] = self._ssl_context
         try:
             addresses = await addresses_of(
                 host, port, allow_private=to.allow_private, resolving=self._resolving
             )
-            # The name stays in the Host header and is what the certificate has to prove.
-            connection = await _NoRedirects(
-                to.url,
-                host=addresses[0],
-                port=port,
-                proxy=None,
-                additional_headers={"Authorization": f"Bearer {to.key.get_secret_value()}"},
-                user_agent_header=self._user_agent,
-                open_timeout=to.timeout_s,
-                ping_interval=to.ping_s,
-                ping_timeout=to.pong_s,
-                close_timeout=_CLOSE_S,
-                max_size=_MOST_HEARD,
-                compression=None,
-                logger=_quiet,
-                **options,
-            )
+            for number, address in enumerate(addresses, 1):
+                try:
+                    # The name stays in the Host header, and is what a certificate has to prove.
+                    return await _NoRedirects(
+                        to.url,
+                        host=address,
+                        port=port,
+                        proxy=None,
+                        additional_headers={"Authorization": f"Bearer {to.key.get_secret_value()}"},
+                        user_agent_header=self._user_agent,
+                        open_timeout=to.timeout_s,
+                        ping_interval=to.ping_s,
+                        ping_timeout=to.pong_s,
+                        close_timeout=_CLOSE_S,
+                        max_size=_MOST_HEARD,
+                        compression=None,
+                        logger=_quiet,
+                        **options,
+                    )
+                except OSError:
+                    if number == len(addresses):
+                        raise
         except InvalidStatus as error:
             raise Down(f"no connection: HTTP {error.response.status_code}") from error
         except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
             raise Down(f"no connection: {error or type(error).__name__}") from error
-        return connection
+        raise Down("no connection: no address")
 
     async def _read(self, socket: ClientConnection) -> None:
         try:

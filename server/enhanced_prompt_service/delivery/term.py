@@ -492,8 +492,10 @@ class Term:
             self._ledger.audit(self._note(entry, "DEADLINE_EXCEEDED", entry.reason, at))
         if MessageKind.CONVERSATION_HISTORY in self._to.kinds:
             before = at - timedelta(seconds=self._to.rest_s)
-            if await store.rested(self._fence, name, before, at, _HOUSEKEEPING):
-                self._look = True
+            count = await store.rested(self._fence, name, before, at, _HOUSEKEEPING)
+            self._look = self._look or count > 0
+            if count >= _HOUSEKEEPING:
+                self._tidied = None  # there may be more
         await store.forget(
             self._fence, name, at - timedelta(seconds=self._to.keep_s), _HOUSEKEEPING
         )
