@@ -12,7 +12,7 @@ from scripts import web
 from tests.web.conftest import NARROW, WIDE, Open, Site, ask
 from tests.web.test_insights import publish
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 AXE = web.MODULES / "axe-core" / "axe.min.js"
 LOOK = """async () => {
   const { violations } = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa"] });

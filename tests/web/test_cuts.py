@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 from tests.bench.models import TOKENS
 from tests.web.conftest import Open, Site, ask
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 WHOLE = "".join(TOKENS).strip()
 
 

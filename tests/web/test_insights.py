@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from enhanced_prompt.v1 import common_pb2, insight_service_pb2, insights_pb2
 from tests.web.conftest import NOW, Open, Site, refuse
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 
 def stamp(hours: float) -> Timestamp:

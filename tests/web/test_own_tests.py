@@ -31,6 +31,7 @@ def test_its_own_tests_pass() -> None:
 
 
 @pytest.mark.redis
+@pytest.mark.timeout(300)
 def test_what_is_loaded_before_the_first_question_is_at_most_250_kb_compressed(
     paced: Site, window: Open
 ) -> None:

@@ -67,6 +67,7 @@ PAGES: dict[str, Callable[[Page, Site], None]] = {
 """By the name of the picture: how the page comes to show what is worth a picture."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("window_name", WINDOWS)
 @pytest.mark.parametrize("name", PAGES)
 def test_each_page_has_its_pictures(

@@ -15,7 +15,7 @@ from tests.support.identity import AUDIENCE, ISSUER, SECRET
 from tests.support.redis import redis_server
 from tests.web.conftest import Open, Site, edge, served
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 
 def token(role: str = "operator", hours: float = 1) -> str:
