@@ -313,6 +313,11 @@ class Settings(BaseSettings):
         ge=64 * 1024,
         description="Memory that a tenant's newest insights may take for their subscribers.",
     )
+    destinations: Path | None = Field(
+        None,
+        description="TOML file of where answers, histories and insights are sent (delivery.md). "
+        "Empty: nowhere.",
+    )
     secret_key: SecretStr = Field(
         SecretStr(""),
         description="Seals resume tokens: at least 32 characters, the same in all replicas. "

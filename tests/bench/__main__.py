@@ -38,6 +38,7 @@ from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
     counting,
+    delivering,
     detecting,
     edge,
     ingest,
@@ -70,6 +71,7 @@ ROWS: dict[str, Measure] = {
     "security": security.measure,
     "detecting": detecting.measure,
     "page": page.measure,
+    "delivering": delivering.measure,
     "gateway": edge.measure,
     "counting": counting.measure,
 }

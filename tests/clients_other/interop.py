@@ -111,6 +111,7 @@ REQUESTS: Mapping[str, Request] = {
     "BatchIngestEvents": lambda s: {"events": {"events": [_event(s, "one")]}},
     "IngestEvents": lambda s: [{"sequence": 1, "events": {"events": [_event(s, "two")]}}],
     "GetEvent": lambda s: {"eventId": f"{s.me}-one"},
+    "GetEventClip": lambda s: {"eventId": f"{s.me}-one"},
     "GiveConsent": lambda s: {"policyVersion": "1"},
     "Ask": lambda s: {"query": "what happened today?", "conversationId": f"{s.me}-c"},
     "Answer": lambda s: {"query": "which camera was busiest?", "conversationId": f"{s.me}-c"},

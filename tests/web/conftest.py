@@ -113,7 +113,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ):
         feed = [str(Path(sys.executable).with_name("eps")), "simulate", "--once", "--weeks", "2"]
         subprocess.run(
-            [*feed, "--server", service.address, "--clock", CLOCK],
+            [*feed, "--server", service.address, "--clock", CLOCK, "--public-url", site.url],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

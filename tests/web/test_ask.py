@@ -56,6 +56,18 @@ def test_a_cited_span_lights_up_its_evidence_and_leads_to_it(simulated: Site, wi
     expect(page.locator(".cited[data-lit=true]").first).to_be_visible()
 
 
+def test_the_clip_of_a_piece_of_evidence_opens(simulated: Site, window: Open) -> None:
+    page = window(simulated.url)
+    ask(page, QUESTION)
+    answered(page)
+    with page.context.expect_page() as opening:
+        page.locator(".evidence li").first.get_by_role("link", name="Clip").click()
+    clip = opening.value
+    clip.wait_for_load_state()
+    assert clip.url.startswith(simulated.url)
+    expect(clip.locator("text=simulation").first).to_be_attached()
+
+
 def test_a_follow_up_is_one_click_and_stays_in_the_conversation(
     simulated: Site, window: Open
 ) -> None:
