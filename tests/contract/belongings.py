@@ -345,6 +345,9 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
         Cell(lambda one: ev.ListEventsRequest(page_size=1, page_token=one.page_token)),
     ),
     "EventService/GetEvent": (Cell(lambda one: ev.GetEventRequest(event_id=one.event), TENANTS),),
+    "EventService/GetEventClip": (
+        Cell(lambda one: ev.GetEventClipRequest(event_id=one.event), TENANTS),
+    ),
     "EventService/CountEvents": (
         Cell(lambda _: ev.CountEventsRequest(), TENANTS),
         Cell(
@@ -478,6 +481,12 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
             lambda one: co.CreateChatCompletionRequest(
                 question="how many people on 5 January 2026?", conversation_id=one.conversation
             )
+        ),
+        Cell(
+            lambda one: co.CreateChatCompletionRequest(
+                query=f"what happened at {one.camera} on 5 January 2026?"
+            ),
+            TENANTS,
         ),
     ),
     "CompatService/GetChatbotPrewarm": (Cell(lambda _: co.GetChatbotPrewarmRequest(), NOTHING),),
