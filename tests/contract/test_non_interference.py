@@ -61,6 +61,7 @@ READS = {
     *("GetConversation", "ListConversations", "ListMessages", "SearchMessages"),
     *("ListPromptResponses", "GetPromptAnalytics", "ExportConversations"),
     *("ListEvents", "GetEvent", "GetEventClip", "CountEvents", "ListCameras"),
+    "ListCoverage",
     *("IngestEvents", "BatchIngestEvents", "IngestCloudEvents"),
     *("GetSite", "ListSites"),
     *("SubscribeInsights", "ListInsights", "GetInsight", "CommitSubscription"),
@@ -441,6 +442,11 @@ def _events(wire: Wire) -> Iterator[tuple[str, Told]]:
         yield "EventService/GetEventClip", wire.call("EventService/GetEventClip", drawn)
     for told in pages(wire, "EventService/ListCameras", ev.ListCamerasRequest(as_of=at(120))):
         yield "EventService/ListCameras", told
+    for told in pages(wire, "EventService/ListCoverage", ev.ListCoverageRequest(time_range=EVER)):
+        yield "EventService/ListCoverage", told
+    for cameras in (["G1"], ["V1"], ["nowhere"]):
+        covered = ev.ListCoverageRequest(time_range=EVER, cameras=cameras)
+        yield "EventService/ListCoverage", wire.call("EventService/ListCoverage", covered)
     for site in ("school", "vault", "nowhere"):
         yield (
             "EventService/ListCameras",

@@ -112,7 +112,10 @@ def test_buttons_wheel_and_keys_zoom_from_eight_weeks_to_a_day(
     expect(chart).to_have_accessible_name("Events by camera and day")
     levels.get_by_role("button", name="Week", exact=True).click()
     expect(chart).to_have_accessible_name("Events by camera and hour")
-    page.locator(f"[data-lane={DOCK}]").hover()
+    plot = page.locator(f"[data-lane={DOCK}]")
+    box = plot.bounding_box()
+    assert box
+    plot.hover(position={"x": box["width"] * 0.98, "y": 10})  # on the newest day
     page.mouse.wheel(0, -120)
     pressed = levels.locator("[aria-pressed=true]")
     expect(pressed).to_have_text("3 days")

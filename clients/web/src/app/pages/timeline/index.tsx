@@ -74,13 +74,15 @@ function SiteTimeline({ site, zone }: { site: string; zone: string }) {
 
   const go = (range: Range, newest: string) =>
     show({ span: range.level.name, last: range.last === newest ? undefined : range.last, at: undefined });
+  // What is asked for, which what is shown may not have come up with yet.
+  const wanted: Range = { level, last: last ?? data?.newest ?? "" };
   const zoom = (direction: 1 | -1, key: string | undefined): boolean => {
     if (!data) return false;
-    const to = zoomed(data.range, direction, key?.slice(0, 10) ?? data.range.last, data.newest);
+    const to = zoomed(wanted, direction, key?.slice(0, 10) ?? wanted.last, data.newest);
     if (to) go(to, data.newest);
     return to !== undefined;
   };
-  const pan = (steps: number) => data && go(panned(data.range, steps, data.newest), data.newest);
+  const pan = (steps: number) => data && go(panned(wanted, steps, data.newest), data.newest);
 
   if (!data) {
     if (error) return <ErrorNote error={error} title="No timeline." retry={reload} />;
@@ -102,7 +104,7 @@ function SiteTimeline({ site, zone }: { site: string; zone: string }) {
           choices={LEVELS.map((one) => [one.name, one.title] as const)}
           onChange={(name: LevelName) => {
             const at = LEVELS.indexOf(levelOf(name)) - LEVELS.indexOf(level);
-            if (at !== 0) go(zoomedBy(data, at, choice.key), data.newest);
+            if (at !== 0) go(zoomedBy(wanted, at, choice.key, data.newest), data.newest);
           }}
         />
         <div className="timeline-move">
@@ -177,11 +179,11 @@ function SiteTimeline({ site, zone }: { site: string; zone: string }) {
 }
 
 /** Several levels at once, the chosen day in view. */
-function zoomedBy(data: TimelineData, steps: number, key: string | undefined): Range {
-  let range = data.range;
+function zoomedBy(from: Range, steps: number, key: string | undefined, newest: string): Range {
+  let range = from;
   for (let left = Math.abs(steps); left > 0; left -= 1) {
     const around = key?.slice(0, 10) ?? range.last;
-    range = zoomed(range, steps > 0 ? 1 : -1, around, data.newest) ?? range;
+    range = zoomed(range, steps > 0 ? 1 : -1, around, newest) ?? range;
   }
   return range;
 }
