@@ -106,7 +106,7 @@ def workers(
 
 def until(condition: Callable[[], Any]) -> None:
     """Wait for something that only looking at processes and files can tell."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # two workers take half a minute to start on a busy machine
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("it did not come about")
