@@ -86,6 +86,28 @@ async def test_the_better_match_comes_first(stores: Stores) -> None:
     assert await _ids(stores, "truck") == ["twice", "once"]
 
 
+async def test_events_with_more_of_the_words_come_first_on_every_page(stores: Stores) -> None:
+    said = ["red truck", "red", "gate red truck box", "box", "red truck gate", "gate box"]
+    found = [event(f"{len(text.split())}{n}", n, description=text) for n, text in enumerate(said)]
+    await stores.events.ingest(ME, found)
+    for text in ("red truck gate box zebra", "red truck gate box zebra lion wolf"):
+        ids, token = list[str](), ""
+        while True:
+            page = await stores.events.page(
+                ME,
+                Selection(text=text),
+                order=Order.BEST_MATCH,
+                page_size=2,
+                page_token=token,
+            )
+            ids += [one.event_id for one in page.items]
+            token = page.next_page_token
+            if not token:
+                break
+        assert [one[0] for one in ids] == ["4", "3", "2", "2", "1", "1"]
+        assert len(set(ids)) == len(said)
+
+
 async def test_stop_words_do_not_count_and_alone_find_nothing(stores: Stores) -> None:
     await stores.events.ingest(ME, [event("a", description="red truck near the gate")])
     assert await _ids(stores, "the truck is in there") == ["a"]

@@ -211,7 +211,26 @@ def _by_rank(
     skip = 0 if position is None else cast(int, position[0])
     if not text.terms:
         return [], []
-    keys = (dialects.text_rank(session, every=text.every), kinds.c.camera_id, events.c.event_id)
+    found: list[tuple[float, str, str, int]] = []
+    for query in dialects.best_first(session, text.terms, every=text.every):
+        wanted = skip + size + 1 - len(found)
+        if wanted <= 0:
+            break
+        found += _ranked(session, chosen, branches, text, query, wanted)
+    found = found[skip:]
+    return [row[3] for row in found[:size]], [skip + size] if len(found) > size else []
+
+
+def _ranked(
+    session: Session,
+    chosen: Filter,
+    branches: Sequence[Branch],
+    text: TextSearch,
+    query: str,
+    limit: int,
+) -> list[tuple[float, str, str, int]]:
+    """The best matches of one query: rank, camera, name and id."""
+    keys = (dialects.text_rank(session), kinds.c.camera_id, events.c.event_id)
     found: list[tuple[float, str, str, int]] = []
     for branch in branches:
 
@@ -227,11 +246,10 @@ def _by_rank(
             )
 
         values = chosen.values | windows_values("", branch.windows) | text.values(session)
-        shape = ("rank", chosen.shape, branch.shape, text.shape, text.every)
-        rows = session.run(shape, build, values | {"limit": skip + size + 1})
+        shape = ("rank", chosen.shape, branch.shape, text.shape)
+        rows = session.run(shape, build, values | {"text": query, "limit": limit})
         found += [(*row,) for row in rows]
-    found = sorted(found)[skip:]
-    return [row[3] for row in found[:size]], [skip + size] if len(found) > size else []
+    return sorted(found)[:limit]
 
 
 def _events(session: Session, ids: Sequence[int]) -> tuple[Event, ...]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import combinations
 
 MOST_TERMS = 32
 """A search reads the first so many different words of its text."""
 _LONGEST_WORD = 64
+_MOST_GROUPS = 5
+"""More of them would make expressions of hundreds of words, each of which is read anew."""
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -68,6 +71,26 @@ def terms(text: str) -> tuple[str, ...]:
 def fts5_query(found: tuple[str, ...], *, every: bool) -> str:
     """An FTS5 expression for events with every term, or with any."""
     return (" AND " if every else " OR ").join(f'"{one}"' for one in found)
+
+
+def fts5_tiers(found: tuple[str, ...]) -> list[str]:
+    """FTS5 expressions for texts with any term, those with most terms first; no text is in two.
+
+    Beyond five, terms are dealt to five groups, and it counts of how many a text has a term. For
+    texts of which none has every term.
+    """
+    groups = [
+        "(" + " OR ".join(f'"{one}"' for one in found[first::_MOST_GROUPS]) + ")"
+        for first in range(min(len(found), _MOST_GROUPS))
+    ]
+    most = len(groups) if len(found) > _MOST_GROUPS else max(len(groups) - 1, 1)
+    tiers: list[str] = []
+    better = ""
+    for count in range(most, 0, -1):
+        some = " OR ".join(f"({' AND '.join(one)})" for one in combinations(groups, count))
+        tiers.append(f"({some}) NOT ({better})" if better else some)
+        better = some
+    return tiers
 
 
 def tsquery(found: tuple[str, ...], *, every: bool) -> str:
