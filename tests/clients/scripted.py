@@ -123,6 +123,7 @@ async def serving(script: Script) -> AsyncGenerator[str, None]:
             "GetEvent",
             "CountEvents",
             "ListCameras",
+            "ListCoverage",
         ),
         server,
     )

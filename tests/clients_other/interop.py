@@ -112,6 +112,9 @@ REQUESTS: Mapping[str, Request] = {
     "IngestEvents": lambda s: [{"sequence": 1, "events": {"events": [_event(s, "two")]}}],
     "GetEvent": lambda s: {"eventId": f"{s.me}-one"},
     "GetEventClip": lambda s: {"eventId": f"{s.me}-one"},
+    "ListCoverage": lambda _: {
+        "timeRange": {"startTime": "2018-03-15T00:00:00Z", "endTime": "2018-03-16T00:00:00Z"}
+    },
     "GiveConsent": lambda s: {"policyVersion": "1"},
     "Ask": lambda s: {"query": "what happened today?", "conversationId": f"{s.me}-c"},
     "Answer": lambda s: {"query": "which camera was busiest?", "conversationId": f"{s.me}-c"},

@@ -49,6 +49,7 @@ SHARED = "regatta"
 
 WHEN = Timestamp(seconds=1_767_614_400)
 LATER = Timestamp(seconds=1_767_618_000)
+HOUR = common_pb2.TimeRange(start_time=WHEN, end_time=LATER)
 
 
 @dataclass(frozen=True)
@@ -345,6 +346,9 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
         Cell(lambda one: ev.ListEventsRequest(page_size=1, page_token=one.page_token)),
     ),
     "EventService/GetEvent": (Cell(lambda one: ev.GetEventRequest(event_id=one.event), TENANTS),),
+    "EventService/GetEventClip": (
+        Cell(lambda one: ev.GetEventClipRequest(event_id=one.event), TENANTS),
+    ),
     "EventService/CountEvents": (
         Cell(lambda _: ev.CountEventsRequest(), TENANTS),
         Cell(
@@ -357,6 +361,10 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
     "EventService/ListCameras": (
         Cell(lambda _: ev.ListCamerasRequest(), TENANTS),
         Cell(lambda one: ev.ListCamerasRequest(sites=[one.site]), TENANTS),
+    ),
+    "EventService/ListCoverage": (
+        Cell(lambda _: ev.ListCoverageRequest(time_range=HOUR), TENANTS),
+        Cell(lambda one: ev.ListCoverageRequest(time_range=HOUR, cameras=[one.camera]), TENANTS),
     ),
     "SiteService/PutSite": (
         Cell(
@@ -478,6 +486,12 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
             lambda one: co.CreateChatCompletionRequest(
                 question="how many people on 5 January 2026?", conversation_id=one.conversation
             )
+        ),
+        Cell(
+            lambda one: co.CreateChatCompletionRequest(
+                query=f"what happened at {one.camera} on 5 January 2026?"
+            ),
+            TENANTS,
         ),
     ),
     "CompatService/GetChatbotPrewarm": (Cell(lambda _: co.GetChatbotPrewarmRequest(), NOTHING),),

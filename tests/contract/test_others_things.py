@@ -96,6 +96,7 @@ def one_of_everything(wire: Wire) -> Things:
         site_id="site_marina",
         time_zone="UTC",
         name=f"{SHARED} marina",
+        simulated=True,  # its events can be drawn
         cameras=[si.Camera(camera_id="quaycam", name=f"{SHARED} quay")],
     )
     wire.read("SiteService/PutSite", si.PutSiteRequest(site=site))

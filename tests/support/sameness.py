@@ -23,6 +23,7 @@ IDS = frozenset(
         "agent_id",
         "call_id",
         "conversation_id",
+        "incident_id",
         "insight_id",
         "message_id",
         "running_turn_id",
@@ -31,6 +32,8 @@ IDS = frozenset(
         "standing_question_id",
         "template_id",
         "turn_id",
+        "RequestRecord.request_id",
+        "ErrorRecord.request_id",
     }
 )
 """Fields that hold ids, which the server makes at random: only which of them are equal counts."""
@@ -49,11 +52,13 @@ TIMES = frozenset(
         "ConversationMessage.timestamp",
         "ConversationSummary.conversation_created",
         "ConversationSummary.last_activity",
+        "ErrorRecord.time",
         "GeneratedContent.processing_time_ms",
         "GetPromptAnalyticsResponse.time_range",
         "Heartbeat.time",
         "Insight.create_time",
         "Insight.timestamp",
+        "MetricsSnapshot.time",
         "MuteInsightsResponse.muted_until",
         "PrewarmPart.duration",
         "PrewarmPart.warmed_before",
@@ -63,7 +68,11 @@ TIMES = frozenset(
         "PromptResponse.timestamp",
         "PromptTotals.average_processing_time_ms",
         "PromptTotals.p95_processing_time_ms",
+        "RequestRecord.latency_ms",
+        "RequestRecord.time",
+        "RequestRecord.time_to_first_token_ms",
         "StandingQuestion.create_time",
+        "SubscribeMetricsResponse.time",
         "Template.create_time",
         "Template.update_time",
         "Turn.create_time",
@@ -105,6 +114,18 @@ PROCESS = frozenset(
 )
 """Measures of the whole process (docs/security.md, not defended)."""
 
+SERVICE = frozenset(
+    {
+        "MetricsSnapshot.metrics",
+        "MetricsSnapshot.models",
+        "SubscribeMetricsResponse.models",
+        "SubscribeMetricsResponse.update",
+    }
+)
+SERVICE_EVENTS = frozenset({"metrics_update", "model_metrics"})
+"""Totals, rates and statistics of models, which are the whole service's by decision, of all
+tenants (docs/security.md, not defended): as fields, and as events of `/metrics/stream`."""
+
 DETAILS = frozenset({"earliest_resume_token", "incident_id", "resume_token", "turn_id"})
 """Keys of an ErrorInfo's metadata that hold such things."""
 
@@ -136,11 +157,11 @@ def _blank(message: Any, ids: dict[str, str]) -> None:
     for field, value in message.ListFields():
         name = field.name
         long = f"{kind}.{name}"
-        if long in TIMES or long in PROCESS:
+        if long in TIMES or long in PROCESS or long in SERVICE:
             message.ClearField(name)
         elif long in TOKENS or name in TOKENS:
             setattr(message, name, _MARK)
-        elif name in IDS and isinstance(value, str):
+        elif (name in IDS or long in IDS) and isinstance(value, str):
             setattr(message, name, ids.setdefault(value, f"{name} {len(ids)}"))
         elif isinstance(value, Struct):
             for key in METADATA & set(value.fields):
@@ -168,6 +189,9 @@ def _joined(messages: tuple[Message, ...]) -> list[Message]:
     for message in messages:
         copy: Any = type(message)()
         copy.CopyFrom(message)
+        if found and isinstance(copy, HttpBody) and isinstance(found[-1], HttpBody):
+            found[-1].data += copy.data
+            continue
         frame = _frame(copy)
         if frame is not None and isinstance(frame, turns_pb2.TurnFrame):
             frame.ClearField("sequence")
@@ -206,19 +230,30 @@ def _status(status: Status) -> bytes:
 
 
 def _body(message: HttpBody, ids: dict[str, str]) -> bytes:
-    """JSON, or server-sent events of JSON; the same fields, by their names alone."""
-    lines: list[str] = []
+    """JSON, or server-sent events of JSON without comments; the same fields, by their names alone.
+    Tokens that follow each other are one."""
+    found: list[Any] = []
     for line in message.data.decode().splitlines():
-        head, sep, rest = line.partition("data: ")
-        text = rest if sep and not head else line
+        if not line or line.startswith(":"):
+            continue
         try:
-            lines.append(json.dumps(_of_json(json.loads(text), ids), sort_keys=True))
+            value = json.loads(line.removeprefix("data: "))
         except ValueError:
-            lines.append(line)
-    return "\n".join(lines).encode()
+            found.append(line)
+            continue
+        if found and _is_token(value) and _is_token(found[-1]):
+            found[-1]["content"] += value["content"]
+        else:
+            found.append(_of_json(value, ids))
+    return "\n".join(json.dumps(one, sort_keys=True) for one in found).encode()
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("type") == "token"
 
 
 _SHORT = frozenset(one.rpartition(".")[2] for one in TIMES | PROCESS)
+_SHORT_IDS = frozenset(one.rpartition(".")[2] for one in IDS)
 
 
 def _of_json(value: Any, ids: dict[str, str]) -> Any:
@@ -226,11 +261,15 @@ def _of_json(value: Any, ids: dict[str, str]) -> Any:
         return [_of_json(one, ids) for one in value]
     if not isinstance(value, dict):
         return value
+    if value.get("type") in SERVICE_EVENTS:
+        return {**value, "data": _MARK, "timestamp": _MARK}
     found: dict[str, Any] = {}
     for name, one in value.items():
         if name in _SHORT:
             continue
-        if name in IDS and isinstance(one, str):
+        if name in METADATA and isinstance(one, list):
+            found[name] = [ids.setdefault(id_, f"id {len(ids)}") for id_ in one]
+        elif name in _SHORT_IDS and isinstance(one, str):
             found[name] = ids.setdefault(one, f"{name} {len(ids)}")
         else:
             found[name] = _of_json(one, ids)

@@ -27,7 +27,7 @@ _DEADLINE_S = 60.0
 _ENDLESS: dict[str, Callable[[Any], bool]] = {
     "/enhanced_prompt.v1.InsightService/SubscribeInsights": lambda one: one.HasField("caught_up"),
     "/enhanced_prompt.v1.MetricsService/SubscribeMetrics": lambda one: one.HasField("snapshot"),
-    "/enhanced_prompt.v1.CompatService/StreamMetrics": lambda _: True,
+    "/enhanced_prompt.v1.CompatService/StreamMetrics": lambda one: b'"system_health"' in one.data,
 }
 """Streams that no server ends, and the message after which a test has seen enough."""
 
@@ -59,30 +59,20 @@ class Told:
 
 @dataclass(frozen=True)
 class Wire:
-    """A channel, and the token that calls over it carry."""
+    """A channel, and the token and other headers that calls over it carry."""
 
     channel: grpc.Channel
     token: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
     def call(self, name: str, *requests: Message) -> Told:
         """Call `Service/Method`; client streams are closed after the last request."""
         path = path_of(name)
-        method = METHODS[path]
-        kind = ("stream" if method.client_streaming else "unary") + (
-            "_stream" if method.server_streaming else "_unary"
-        )
-        multi = getattr(self.channel, kind)(
-            path,
-            request_serializer=_serialised,
-            response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
-        )
-        metadata = (("authorization", f"Bearer {self.token}"),) if self.token else ()
-        given = iter(requests) if method.client_streaming else requests[0]
         found: list[Message] = []
         enough = _ENDLESS.get(path, lambda _: False)
         try:
-            answered = multi(given, metadata=metadata, timeout=_DEADLINE_S)
-            if not method.server_streaming:
+            answered = self._begin(path, requests)
+            if not METHODS[path].server_streaming:
                 return Told((answered,))
             with contextlib.closing(_until(answered)) as messages:
                 for message in messages:
@@ -92,6 +82,27 @@ class Wire:
         except grpc.RpcError as error:
             return Told(tuple(found), _status_of(error))
         return Told(tuple(found))
+
+    @contextlib.contextmanager
+    def following(self, name: str, request: Message) -> Iterator[Iterator[Any]]:
+        """The messages of a stream as they come, until the block is left."""
+        with contextlib.closing(_until(self._begin(path_of(name), (request,)))) as messages:
+            yield messages
+
+    def _begin(self, path: str, requests: tuple[Message, ...]) -> Any:
+        """A call: its answer, or its stream."""
+        method = METHODS[path]
+        kind = ("stream" if method.client_streaming else "unary") + (
+            "_stream" if method.server_streaming else "_unary"
+        )
+        multi = getattr(self.channel, kind)(
+            path,
+            request_serializer=_serialised,
+            response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+        )
+        shown = (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        given = iter(requests) if method.client_streaming else requests[0]
+        return multi(given, metadata=shown + self.headers, timeout=_DEADLINE_S)
 
     def read(self, name: str, *requests: Message) -> Any:
         """The only message of a call that has to be answered."""

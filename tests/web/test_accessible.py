@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts import web
+from tests.web import showing
 from tests.web.conftest import NARROW, WIDE, Open, Site, ask
 from tests.web.test_insights import publish
 
@@ -64,6 +65,12 @@ PAGES: dict[str, tuple[str, Callable[[Page, Site], None]]] = {
     "insight": ("/insights/{insight}", insight),
     "metrics": ("/metrics", numbers),
     "sign-in": ("/sign-in", signing_in),
+    "timeline": ("/timeline", showing.timeline),
+    "dashboard": ("/dashboard", showing.dashboard),
+    "history": ("/history", showing.history),
+    "deleting": ("/history", showing.deleting),
+    "templates": ("/templates", showing.templates),
+    "editing": ("/templates", showing.editing),
 }
 
 
@@ -83,7 +90,10 @@ def test_axe_finds_nothing_serious(
     _look(page)
 
 
-@pytest.mark.parametrize("name", ["answer", "insight", "metrics"])
+@pytest.mark.parametrize(
+    "name",
+    ["answer", "insight", "metrics", "timeline", "dashboard", "history", "templates", "editing"],
+)
 def test_a_narrow_page_has_everything_and_does_not_scroll_sideways(
     simulated: Site, published: str, window: Open, name: str
 ) -> None:
@@ -92,7 +102,7 @@ def test_a_narrow_page_has_everything_and_does_not_scroll_sideways(
     prepare(page, simulated)
     _look(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
-    body = page.locator(".page-body, .insight-detail").last
+    body = page.locator(".page-body, .insight-detail, .split-detail").last
     assert body.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
     expect(page.get_by_role("navigation").get_by_role("link", name="Ask")).to_be_visible()
 

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.binaries import ROOT
+from tests.web import showing
 from tests.web.conftest import NARROW, WIDE, Open, Site, ask
 from tests.web.test_insights import publish
 
@@ -63,6 +64,10 @@ PAGES: dict[str, Callable[[Page, Site], None]] = {
     "insights": insight,
     "metrics": numbers,
     "sign-in": signing_in,
+    "timeline": showing.timeline,
+    "dashboard": showing.dashboard,
+    "history": showing.history,
+    "templates": showing.templates,
 }
 """By the name of the picture: how the page comes to show what is worth a picture."""
 

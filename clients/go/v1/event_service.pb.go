@@ -1244,6 +1244,218 @@ func (x *ListCamerasResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ListCoverageRequest says of what time and which cameras.
+type ListCoverageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// time_range of site time, both ends set: at most 366 days.
+	TimeRange *TimeRange `protobuf:"bytes,1,opt,name=time_range,json=timeRange,proto3" json:"time_range,omitempty"`
+	// cameras are exact camera ids; none for all. At most 1,000.
+	Cameras []string `protobuf:"bytes,2,rep,name=cameras,proto3" json:"cameras,omitempty"`
+	// sites are exact site ids; none for all. At most 100.
+	Sites []string `protobuf:"bytes,3,rep,name=sites,proto3" json:"sites,omitempty"`
+	// page_size is how many cameras to return at most: 0 to 1,000, 0 meaning 50.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// page_token is next_page_token of the page before, with the same arguments.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCoverageRequest) Reset() {
+	*x = ListCoverageRequest{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCoverageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCoverageRequest) ProtoMessage() {}
+
+func (x *ListCoverageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCoverageRequest.ProtoReflect.Descriptor instead.
+func (*ListCoverageRequest) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListCoverageRequest) GetTimeRange() *TimeRange {
+	if x != nil {
+		return x.TimeRange
+	}
+	return nil
+}
+
+func (x *ListCoverageRequest) GetCameras() []string {
+	if x != nil {
+		return x.Cameras
+	}
+	return nil
+}
+
+func (x *ListCoverageRequest) GetSites() []string {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
+func (x *ListCoverageRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCoverageRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListCoverageResponse is a page of cameras.
+type ListCoverageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cameras by site and camera_id.
+	Cameras []*CameraCoverage `protobuf:"bytes,1,rep,name=cameras,proto3" json:"cameras,omitempty"`
+	// next_page_token for the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCoverageResponse) Reset() {
+	*x = ListCoverageResponse{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCoverageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCoverageResponse) ProtoMessage() {}
+
+func (x *ListCoverageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCoverageResponse.ProtoReflect.Descriptor instead.
+func (*ListCoverageResponse) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListCoverageResponse) GetCameras() []*CameraCoverage {
+	if x != nil {
+		return x.Cameras
+	}
+	return nil
+}
+
+func (x *ListCoverageResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CameraCoverage is when a camera recorded.
+type CameraCoverage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// site is the id of its site.
+	Site string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// camera_id is its id, unique in the site.
+	CameraId string `protobuf:"bytes,2,opt,name=camera_id,json=cameraId,proto3" json:"camera_id,omitempty"`
+	// recorded are the spans in which it did, cut to the time asked for: in order, none touching
+	// another.
+	Recorded []*TimeRange `protobuf:"bytes,3,rep,name=recorded,proto3" json:"recorded,omitempty"`
+	// coverage_known_range is from when to when the camera reported coverage; unset where never, and
+	// then nothing is known of its silence.
+	CoverageKnownRange *TimeRange `protobuf:"bytes,4,opt,name=coverage_known_range,json=coverageKnownRange,proto3" json:"coverage_known_range,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *CameraCoverage) Reset() {
+	*x = CameraCoverage{}
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CameraCoverage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CameraCoverage) ProtoMessage() {}
+
+func (x *CameraCoverage) ProtoReflect() protoreflect.Message {
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CameraCoverage.ProtoReflect.Descriptor instead.
+func (*CameraCoverage) Descriptor() ([]byte, []int) {
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CameraCoverage) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *CameraCoverage) GetCameraId() string {
+	if x != nil {
+		return x.CameraId
+	}
+	return ""
+}
+
+func (x *CameraCoverage) GetRecorded() []*TimeRange {
+	if x != nil {
+		return x.Recorded
+	}
+	return nil
+}
+
+func (x *CameraCoverage) GetCoverageKnownRange() *TimeRange {
+	if x != nil {
+		return x.CoverageKnownRange
+	}
+	return nil
+}
+
 // CameraStatus is a camera, what is known of its state, and what it has seen.
 type CameraStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1275,7 +1487,7 @@ type CameraStatus struct {
 
 func (x *CameraStatus) Reset() {
 	*x = CameraStatus{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[19]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1499,7 @@ func (x *CameraStatus) String() string {
 func (*CameraStatus) ProtoMessage() {}
 
 func (x *CameraStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[19]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1512,7 @@ func (x *CameraStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CameraStatus.ProtoReflect.Descriptor instead.
 func (*CameraStatus) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{19}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CameraStatus) GetSite() string {
@@ -1403,7 +1615,7 @@ type SeenKind struct {
 
 func (x *SeenKind) Reset() {
 	*x = SeenKind{}
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[20]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1627,7 @@ func (x *SeenKind) String() string {
 func (*SeenKind) ProtoMessage() {}
 
 func (x *SeenKind) ProtoReflect() protoreflect.Message {
-	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[20]
+	mi := &file_enhanced_prompt_v1_event_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1640,7 @@ func (x *SeenKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SeenKind.ProtoReflect.Descriptor instead.
 func (*SeenKind) Descriptor() ([]byte, []int) {
-	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{20}
+	return file_enhanced_prompt_v1_event_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SeenKind) GetEventType() string {
@@ -1564,7 +1776,23 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tB\aڼ\x18\x03\x10\x80\x10R\tpageToken\"y\n" +
 	"\x13ListCamerasResponse\x12:\n" +
 	"\acameras\x18\x01 \x03(\v2 .enhanced_prompt.v1.CameraStatusR\acameras\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc2\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x81\x02\n" +
+	"\x13ListCoverageRequest\x12B\n" +
+	"\n" +
+	"time_range\x18\x01 \x01(\v2\x1d.enhanced_prompt.v1.TimeRangeB\x04\xe2A\x01\x02R\ttimeRange\x12&\n" +
+	"\acameras\x18\x02 \x03(\tB\fڼ\x18\b\b\x01\x10\x80\x018\xe8\aR\acameras\x12!\n" +
+	"\x05sites\x18\x03 \x03(\tB\vڼ\x18\a\b\x01\x10\x80\x018dR\x05sites\x123\n" +
+	"\tpage_size\x18\x04 \x01(\x05B\x16ڼ\x18\x12!\x00\x00\x00\x00\x00\x00\x00\x00)\x00\x00\x00\x00\x00@\x8f@R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tB\aڼ\x18\x03\x10\x80\x10R\tpageToken\"|\n" +
+	"\x14ListCoverageResponse\x12<\n" +
+	"\acameras\x18\x01 \x03(\v2\".enhanced_prompt.v1.CameraCoverageR\acameras\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcd\x01\n" +
+	"\x0eCameraCoverage\x12\x12\n" +
+	"\x04site\x18\x01 \x01(\tR\x04site\x12\x1b\n" +
+	"\tcamera_id\x18\x02 \x01(\tR\bcameraId\x129\n" +
+	"\brecorded\x18\x03 \x03(\v2\x1d.enhanced_prompt.v1.TimeRangeR\brecorded\x12O\n" +
+	"\x14coverage_known_range\x18\x04 \x01(\v2\x1d.enhanced_prompt.v1.TimeRangeR\x12coverageKnownRange\"\xc2\x03\n" +
 	"\fCameraStatus\x12\x12\n" +
 	"\x04site\x18\x01 \x01(\tR\x04site\x12\x1b\n" +
 	"\tcamera_id\x18\x02 \x01(\tR\bcameraId\x12\x12\n" +
@@ -1586,7 +1814,7 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\x05zones\x18\x04 \x03(\tR\x05zones\x12\x18\n" +
 	"\amatches\x18\x05 \x01(\x03R\amatches\x12D\n" +
 	"\x10first_start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0efirstStartTime\x12B\n" +
-	"\x0flast_start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastStartTime2\xae\b\n" +
+	"\x0flast_start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastStartTime2\xa7\t\n" +
 	"\fEventService\x12c\n" +
 	"\fIngestEvents\x12'.enhanced_prompt.v1.IngestEventsRequest\x1a(.enhanced_prompt.v1.IngestEventsResponse(\x01\x12\x93\x01\n" +
 	"\x11BatchIngestEvents\x12,.enhanced_prompt.v1.BatchIngestEventsRequest\x1a-.enhanced_prompt.v1.BatchIngestEventsResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/events:batchIngest\x12\x8f\x01\n" +
@@ -1597,7 +1825,8 @@ const file_enhanced_prompt_v1_event_service_proto_rawDesc = "" +
 	"\bGetEvent\x12#.enhanced_prompt.v1.GetEventRequest\x1a$.enhanced_prompt.v1.GetEventResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/events/{event_id}\x12\x8b\x01\n" +
 	"\fGetEventClip\x12'.enhanced_prompt.v1.GetEventClipRequest\x1a(.enhanced_prompt.v1.GetEventClipResponse\"(\x82\xd3\xe4\x93\x02\"b\x04clip\x12\x1a/v1/events/{event_id}/clip\x12\x8f\x01\n" +
 	"\vCountEvents\x12&.enhanced_prompt.v1.CountEventsRequest\x1a'.enhanced_prompt.v1.CountEventsResponse\"/\x82\xd3\xe4\x93\x02)Z\x15:\x01*\"\x10/v1/events:count\x12\x10/v1/events:count\x12s\n" +
-	"\vListCameras\x12&.enhanced_prompt.v1.ListCamerasRequest\x1a'.enhanced_prompt.v1.ListCamerasResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/camerasB\xc8\x01\n" +
+	"\vListCameras\x12&.enhanced_prompt.v1.ListCamerasRequest\x1a'.enhanced_prompt.v1.ListCamerasResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/cameras\x12w\n" +
+	"\fListCoverage\x12'.enhanced_prompt.v1.ListCoverageRequest\x1a(.enhanced_prompt.v1.ListCoverageResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/coverageB\xc8\x01\n" +
 	"\x16com.enhanced_prompt.v1B\x11EventServiceProtoP\x01Z6enhanced-prompt-service/clients/go/v1;enhancedpromptv1\xa2\x02\x03EXX\xaa\x02\x11EnhancedPrompt.V1\xca\x02\x11EnhancedPrompt\\V1\xe2\x02\x1dEnhancedPrompt\\V1\\GPBMetadata\xea\x02\x12EnhancedPrompt::V1b\x06proto3"
 
 var (
@@ -1612,7 +1841,7 @@ func file_enhanced_prompt_v1_event_service_proto_rawDescGZIP() []byte {
 	return file_enhanced_prompt_v1_event_service_proto_rawDescData
 }
 
-var file_enhanced_prompt_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_enhanced_prompt_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_enhanced_prompt_v1_event_service_proto_goTypes = []any{
 	(*EventBatch)(nil),                // 0: enhanced_prompt.v1.EventBatch
 	(*CoverageBatch)(nil),             // 1: enhanced_prompt.v1.CoverageBatch
@@ -1633,69 +1862,78 @@ var file_enhanced_prompt_v1_event_service_proto_goTypes = []any{
 	(*CountEventsResponse)(nil),       // 16: enhanced_prompt.v1.CountEventsResponse
 	(*ListCamerasRequest)(nil),        // 17: enhanced_prompt.v1.ListCamerasRequest
 	(*ListCamerasResponse)(nil),       // 18: enhanced_prompt.v1.ListCamerasResponse
-	(*CameraStatus)(nil),              // 19: enhanced_prompt.v1.CameraStatus
-	(*SeenKind)(nil),                  // 20: enhanced_prompt.v1.SeenKind
-	(*Event)(nil),                     // 21: enhanced_prompt.v1.Event
-	(*Coverage)(nil),                  // 22: enhanced_prompt.v1.Coverage
-	(*httpbody.HttpBody)(nil),         // 23: google.api.HttpBody
-	(*EventFilter)(nil),               // 24: enhanced_prompt.v1.EventFilter
-	(EventOrder)(0),                   // 25: enhanced_prompt.v1.EventOrder
-	(EventGroupBy)(0),                 // 26: enhanced_prompt.v1.EventGroupBy
-	(*EventTotals)(nil),               // 27: enhanced_prompt.v1.EventTotals
-	(*EventGroup)(nil),                // 28: enhanced_prompt.v1.EventGroup
-	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
-	(CoverageState)(0),                // 30: enhanced_prompt.v1.CoverageState
-	(*TimeRange)(nil),                 // 31: enhanced_prompt.v1.TimeRange
+	(*ListCoverageRequest)(nil),       // 19: enhanced_prompt.v1.ListCoverageRequest
+	(*ListCoverageResponse)(nil),      // 20: enhanced_prompt.v1.ListCoverageResponse
+	(*CameraCoverage)(nil),            // 21: enhanced_prompt.v1.CameraCoverage
+	(*CameraStatus)(nil),              // 22: enhanced_prompt.v1.CameraStatus
+	(*SeenKind)(nil),                  // 23: enhanced_prompt.v1.SeenKind
+	(*Event)(nil),                     // 24: enhanced_prompt.v1.Event
+	(*Coverage)(nil),                  // 25: enhanced_prompt.v1.Coverage
+	(*httpbody.HttpBody)(nil),         // 26: google.api.HttpBody
+	(*EventFilter)(nil),               // 27: enhanced_prompt.v1.EventFilter
+	(EventOrder)(0),                   // 28: enhanced_prompt.v1.EventOrder
+	(EventGroupBy)(0),                 // 29: enhanced_prompt.v1.EventGroupBy
+	(*EventTotals)(nil),               // 30: enhanced_prompt.v1.EventTotals
+	(*EventGroup)(nil),                // 31: enhanced_prompt.v1.EventGroup
+	(*timestamppb.Timestamp)(nil),     // 32: google.protobuf.Timestamp
+	(*TimeRange)(nil),                 // 33: enhanced_prompt.v1.TimeRange
+	(CoverageState)(0),                // 34: enhanced_prompt.v1.CoverageState
 }
 var file_enhanced_prompt_v1_event_service_proto_depIdxs = []int32{
-	21, // 0: enhanced_prompt.v1.EventBatch.events:type_name -> enhanced_prompt.v1.Event
-	22, // 1: enhanced_prompt.v1.CoverageBatch.coverage:type_name -> enhanced_prompt.v1.Coverage
+	24, // 0: enhanced_prompt.v1.EventBatch.events:type_name -> enhanced_prompt.v1.Event
+	25, // 1: enhanced_prompt.v1.CoverageBatch.coverage:type_name -> enhanced_prompt.v1.Coverage
 	0,  // 2: enhanced_prompt.v1.IngestEventsRequest.events:type_name -> enhanced_prompt.v1.EventBatch
 	1,  // 3: enhanced_prompt.v1.IngestEventsRequest.coverage:type_name -> enhanced_prompt.v1.CoverageBatch
 	3,  // 4: enhanced_prompt.v1.IngestEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
 	0,  // 5: enhanced_prompt.v1.BatchIngestEventsRequest.events:type_name -> enhanced_prompt.v1.EventBatch
 	1,  // 6: enhanced_prompt.v1.BatchIngestEventsRequest.coverage:type_name -> enhanced_prompt.v1.CoverageBatch
 	3,  // 7: enhanced_prompt.v1.BatchIngestEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
-	23, // 8: enhanced_prompt.v1.IngestCloudEventsRequest.body:type_name -> google.api.HttpBody
+	26, // 8: enhanced_prompt.v1.IngestCloudEventsRequest.body:type_name -> google.api.HttpBody
 	3,  // 9: enhanced_prompt.v1.IngestCloudEventsResponse.rejected:type_name -> enhanced_prompt.v1.RejectedItem
-	24, // 10: enhanced_prompt.v1.ListEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
-	25, // 11: enhanced_prompt.v1.ListEventsRequest.order:type_name -> enhanced_prompt.v1.EventOrder
-	21, // 12: enhanced_prompt.v1.ListEventsResponse.events:type_name -> enhanced_prompt.v1.Event
-	23, // 13: enhanced_prompt.v1.GetEventClipResponse.clip:type_name -> google.api.HttpBody
-	21, // 14: enhanced_prompt.v1.GetEventResponse.event:type_name -> enhanced_prompt.v1.Event
-	24, // 15: enhanced_prompt.v1.CountEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
-	26, // 16: enhanced_prompt.v1.CountEventsRequest.group_by:type_name -> enhanced_prompt.v1.EventGroupBy
-	27, // 17: enhanced_prompt.v1.CountEventsResponse.total:type_name -> enhanced_prompt.v1.EventTotals
-	28, // 18: enhanced_prompt.v1.CountEventsResponse.groups:type_name -> enhanced_prompt.v1.EventGroup
-	29, // 19: enhanced_prompt.v1.ListCamerasRequest.as_of:type_name -> google.protobuf.Timestamp
-	19, // 20: enhanced_prompt.v1.ListCamerasResponse.cameras:type_name -> enhanced_prompt.v1.CameraStatus
-	30, // 21: enhanced_prompt.v1.CameraStatus.state:type_name -> enhanced_prompt.v1.CoverageState
-	31, // 22: enhanced_prompt.v1.CameraStatus.state_time_range:type_name -> enhanced_prompt.v1.TimeRange
-	31, // 23: enhanced_prompt.v1.CameraStatus.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
-	20, // 24: enhanced_prompt.v1.CameraStatus.kinds:type_name -> enhanced_prompt.v1.SeenKind
-	29, // 25: enhanced_prompt.v1.SeenKind.first_start_time:type_name -> google.protobuf.Timestamp
-	29, // 26: enhanced_prompt.v1.SeenKind.last_start_time:type_name -> google.protobuf.Timestamp
-	2,  // 27: enhanced_prompt.v1.EventService.IngestEvents:input_type -> enhanced_prompt.v1.IngestEventsRequest
-	5,  // 28: enhanced_prompt.v1.EventService.BatchIngestEvents:input_type -> enhanced_prompt.v1.BatchIngestEventsRequest
-	7,  // 29: enhanced_prompt.v1.EventService.IngestCloudEvents:input_type -> enhanced_prompt.v1.IngestCloudEventsRequest
-	9,  // 30: enhanced_prompt.v1.EventService.ListEvents:input_type -> enhanced_prompt.v1.ListEventsRequest
-	11, // 31: enhanced_prompt.v1.EventService.GetEvent:input_type -> enhanced_prompt.v1.GetEventRequest
-	12, // 32: enhanced_prompt.v1.EventService.GetEventClip:input_type -> enhanced_prompt.v1.GetEventClipRequest
-	15, // 33: enhanced_prompt.v1.EventService.CountEvents:input_type -> enhanced_prompt.v1.CountEventsRequest
-	17, // 34: enhanced_prompt.v1.EventService.ListCameras:input_type -> enhanced_prompt.v1.ListCamerasRequest
-	4,  // 35: enhanced_prompt.v1.EventService.IngestEvents:output_type -> enhanced_prompt.v1.IngestEventsResponse
-	6,  // 36: enhanced_prompt.v1.EventService.BatchIngestEvents:output_type -> enhanced_prompt.v1.BatchIngestEventsResponse
-	8,  // 37: enhanced_prompt.v1.EventService.IngestCloudEvents:output_type -> enhanced_prompt.v1.IngestCloudEventsResponse
-	10, // 38: enhanced_prompt.v1.EventService.ListEvents:output_type -> enhanced_prompt.v1.ListEventsResponse
-	14, // 39: enhanced_prompt.v1.EventService.GetEvent:output_type -> enhanced_prompt.v1.GetEventResponse
-	13, // 40: enhanced_prompt.v1.EventService.GetEventClip:output_type -> enhanced_prompt.v1.GetEventClipResponse
-	16, // 41: enhanced_prompt.v1.EventService.CountEvents:output_type -> enhanced_prompt.v1.CountEventsResponse
-	18, // 42: enhanced_prompt.v1.EventService.ListCameras:output_type -> enhanced_prompt.v1.ListCamerasResponse
-	35, // [35:43] is the sub-list for method output_type
-	27, // [27:35] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	27, // 10: enhanced_prompt.v1.ListEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
+	28, // 11: enhanced_prompt.v1.ListEventsRequest.order:type_name -> enhanced_prompt.v1.EventOrder
+	24, // 12: enhanced_prompt.v1.ListEventsResponse.events:type_name -> enhanced_prompt.v1.Event
+	26, // 13: enhanced_prompt.v1.GetEventClipResponse.clip:type_name -> google.api.HttpBody
+	24, // 14: enhanced_prompt.v1.GetEventResponse.event:type_name -> enhanced_prompt.v1.Event
+	27, // 15: enhanced_prompt.v1.CountEventsRequest.filter:type_name -> enhanced_prompt.v1.EventFilter
+	29, // 16: enhanced_prompt.v1.CountEventsRequest.group_by:type_name -> enhanced_prompt.v1.EventGroupBy
+	30, // 17: enhanced_prompt.v1.CountEventsResponse.total:type_name -> enhanced_prompt.v1.EventTotals
+	31, // 18: enhanced_prompt.v1.CountEventsResponse.groups:type_name -> enhanced_prompt.v1.EventGroup
+	32, // 19: enhanced_prompt.v1.ListCamerasRequest.as_of:type_name -> google.protobuf.Timestamp
+	22, // 20: enhanced_prompt.v1.ListCamerasResponse.cameras:type_name -> enhanced_prompt.v1.CameraStatus
+	33, // 21: enhanced_prompt.v1.ListCoverageRequest.time_range:type_name -> enhanced_prompt.v1.TimeRange
+	21, // 22: enhanced_prompt.v1.ListCoverageResponse.cameras:type_name -> enhanced_prompt.v1.CameraCoverage
+	33, // 23: enhanced_prompt.v1.CameraCoverage.recorded:type_name -> enhanced_prompt.v1.TimeRange
+	33, // 24: enhanced_prompt.v1.CameraCoverage.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
+	34, // 25: enhanced_prompt.v1.CameraStatus.state:type_name -> enhanced_prompt.v1.CoverageState
+	33, // 26: enhanced_prompt.v1.CameraStatus.state_time_range:type_name -> enhanced_prompt.v1.TimeRange
+	33, // 27: enhanced_prompt.v1.CameraStatus.coverage_known_range:type_name -> enhanced_prompt.v1.TimeRange
+	23, // 28: enhanced_prompt.v1.CameraStatus.kinds:type_name -> enhanced_prompt.v1.SeenKind
+	32, // 29: enhanced_prompt.v1.SeenKind.first_start_time:type_name -> google.protobuf.Timestamp
+	32, // 30: enhanced_prompt.v1.SeenKind.last_start_time:type_name -> google.protobuf.Timestamp
+	2,  // 31: enhanced_prompt.v1.EventService.IngestEvents:input_type -> enhanced_prompt.v1.IngestEventsRequest
+	5,  // 32: enhanced_prompt.v1.EventService.BatchIngestEvents:input_type -> enhanced_prompt.v1.BatchIngestEventsRequest
+	7,  // 33: enhanced_prompt.v1.EventService.IngestCloudEvents:input_type -> enhanced_prompt.v1.IngestCloudEventsRequest
+	9,  // 34: enhanced_prompt.v1.EventService.ListEvents:input_type -> enhanced_prompt.v1.ListEventsRequest
+	11, // 35: enhanced_prompt.v1.EventService.GetEvent:input_type -> enhanced_prompt.v1.GetEventRequest
+	12, // 36: enhanced_prompt.v1.EventService.GetEventClip:input_type -> enhanced_prompt.v1.GetEventClipRequest
+	15, // 37: enhanced_prompt.v1.EventService.CountEvents:input_type -> enhanced_prompt.v1.CountEventsRequest
+	17, // 38: enhanced_prompt.v1.EventService.ListCameras:input_type -> enhanced_prompt.v1.ListCamerasRequest
+	19, // 39: enhanced_prompt.v1.EventService.ListCoverage:input_type -> enhanced_prompt.v1.ListCoverageRequest
+	4,  // 40: enhanced_prompt.v1.EventService.IngestEvents:output_type -> enhanced_prompt.v1.IngestEventsResponse
+	6,  // 41: enhanced_prompt.v1.EventService.BatchIngestEvents:output_type -> enhanced_prompt.v1.BatchIngestEventsResponse
+	8,  // 42: enhanced_prompt.v1.EventService.IngestCloudEvents:output_type -> enhanced_prompt.v1.IngestCloudEventsResponse
+	10, // 43: enhanced_prompt.v1.EventService.ListEvents:output_type -> enhanced_prompt.v1.ListEventsResponse
+	14, // 44: enhanced_prompt.v1.EventService.GetEvent:output_type -> enhanced_prompt.v1.GetEventResponse
+	13, // 45: enhanced_prompt.v1.EventService.GetEventClip:output_type -> enhanced_prompt.v1.GetEventClipResponse
+	16, // 46: enhanced_prompt.v1.EventService.CountEvents:output_type -> enhanced_prompt.v1.CountEventsResponse
+	18, // 47: enhanced_prompt.v1.EventService.ListCameras:output_type -> enhanced_prompt.v1.ListCamerasResponse
+	20, // 48: enhanced_prompt.v1.EventService.ListCoverage:output_type -> enhanced_prompt.v1.ListCoverageResponse
+	40, // [40:49] is the sub-list for method output_type
+	31, // [31:40] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_enhanced_prompt_v1_event_service_proto_init() }
@@ -1720,7 +1958,7 @@ func file_enhanced_prompt_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_enhanced_prompt_v1_event_service_proto_rawDesc), len(file_enhanced_prompt_v1_event_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

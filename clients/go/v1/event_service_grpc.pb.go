@@ -27,6 +27,7 @@ const (
 	EventService_GetEventClip_FullMethodName      = "/enhanced_prompt.v1.EventService/GetEventClip"
 	EventService_CountEvents_FullMethodName       = "/enhanced_prompt.v1.EventService/CountEvents"
 	EventService_ListCameras_FullMethodName       = "/enhanced_prompt.v1.EventService/ListCameras"
+	EventService_ListCoverage_FullMethodName      = "/enhanced_prompt.v1.EventService/ListCoverage"
 )
 
 // EventServiceClient is the client API for EventService service.
@@ -66,6 +67,9 @@ type EventServiceClient interface {
 	// ListCameras lists the cameras that are declared or that events name, with their state and what
 	// they saw, by site and camera_id.
 	ListCameras(ctx context.Context, in *ListCamerasRequest, opts ...grpc.CallOption) (*ListCamerasResponse, error)
+	// ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+	// order. Only in a recorded span does no event mean that nothing happened.
+	ListCoverage(ctx context.Context, in *ListCoverageRequest, opts ...grpc.CallOption) (*ListCoverageResponse, error)
 }
 
 type eventServiceClient struct {
@@ -159,6 +163,16 @@ func (c *eventServiceClient) ListCameras(ctx context.Context, in *ListCamerasReq
 	return out, nil
 }
 
+func (c *eventServiceClient) ListCoverage(ctx context.Context, in *ListCoverageRequest, opts ...grpc.CallOption) (*ListCoverageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCoverageResponse)
+	err := c.cc.Invoke(ctx, EventService_ListCoverage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EventServiceServer is the server API for EventService service.
 // All implementations must embed UnimplementedEventServiceServer
 // for forward compatibility.
@@ -196,6 +210,9 @@ type EventServiceServer interface {
 	// ListCameras lists the cameras that are declared or that events name, with their state and what
 	// they saw, by site and camera_id.
 	ListCameras(context.Context, *ListCamerasRequest) (*ListCamerasResponse, error)
+	// ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+	// order. Only in a recorded span does no event mean that nothing happened.
+	ListCoverage(context.Context, *ListCoverageRequest) (*ListCoverageResponse, error)
 	mustEmbedUnimplementedEventServiceServer()
 }
 
@@ -229,6 +246,9 @@ func (UnimplementedEventServiceServer) CountEvents(context.Context, *CountEvents
 }
 func (UnimplementedEventServiceServer) ListCameras(context.Context, *ListCamerasRequest) (*ListCamerasResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCameras not implemented")
+}
+func (UnimplementedEventServiceServer) ListCoverage(context.Context, *ListCoverageRequest) (*ListCoverageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCoverage not implemented")
 }
 func (UnimplementedEventServiceServer) mustEmbedUnimplementedEventServiceServer() {}
 func (UnimplementedEventServiceServer) testEmbeddedByValue()                      {}
@@ -384,6 +404,24 @@ func _EventService_ListCameras_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_ListCoverage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCoverageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).ListCoverage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_ListCoverage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).ListCoverage(ctx, req.(*ListCoverageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EventService_ServiceDesc is the grpc.ServiceDesc for EventService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -418,6 +456,10 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCameras",
 			Handler:    _EventService_ListCameras_Handler,
+		},
+		{
+			MethodName: "ListCoverage",
+			Handler:    _EventService_ListCoverage_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

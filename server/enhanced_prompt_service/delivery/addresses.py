@@ -65,7 +65,10 @@ def _inner(found: Address) -> Address:
 
 async def resolve(host: str, port: int) -> list[str]:
     """Addresses as the system resolves them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(f"{host} is no name of a host") from error
     return [str(one[4][0]) for one in found]
 
 

@@ -1,11 +1,11 @@
 """The client of a notifier: one WebSocket, kept open.
 
 Frames are taken in their order, so the pong that answers a ping says that the messages before it
-have reached the receiver's library: one round trip for as many as are sent before the ping. They
-may still be lost there, in the buffer of a program that ends; so they count as delivered only when
-the connection still answers some time later (`check`). What has to be acknowledged by people or
-programs is confirmed by the receiver's own `acknowledgment`, which may come at any time, also on a
-later connection.
+have reached the receiver's library: one round trip for all of them. They may still be lost there,
+in the buffer of a program that ends; so they count as delivered only when the connection answers
+some time after they went out (`check`). What has to be acknowledged by people or programs is
+confirmed by the receiver's own `acknowledgment`, which may come at any time, also on a later
+connection.
 """
 
 from __future__ import annotations
@@ -66,7 +66,6 @@ class NotifierSender:
         self._html = destination.html == "escape"
         self._socket: ClientConnection | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._refused: dict[str, str] = {}
         self._lost = ""
 
     async def keep(self) -> None:
@@ -80,11 +79,10 @@ class NotifierSender:
         self._reading = asyncio.create_task(self._read(self._socket), name="notifier's messages")
 
     async def send(self, entries: Sequence[Entry]) -> list[Outcome]:
-        """All of them in order, then a ping."""
+        """All of them in order; whether they have arrived says `check`."""
         if self._socket is None:
             raise Down(self._lost or "not connected")
         socket = self._socket
-        self._refused = {}
         try:
             for one in entries:
                 text = payload(one, html=self._html)
@@ -93,7 +91,6 @@ class NotifierSender:
                     self._tally.large += 1
                     self._warn(f"large: {one.message.key} has {size} characters")
                 await socket.send(text)
-            await self._ping(socket)
         except ConnectionClosed as error:
             raise Down(f"the connection was closed: {_closing(error)}") from error
         return [self._outcome(one) for one in entries]
@@ -130,13 +127,8 @@ class NotifierSender:
             socket.transport.abort()
 
     def _outcome(self, entry: Entry) -> Outcome:
-        message = entry.message
-        refused = self._refused.get(message.notification_id)
-        if refused is not None:
-            return Outcome(Verdict.PARK, refused)
-        if message.acknowledged:
-            return Outcome(Verdict.SENT, status="sent")
-        return Outcome(Verdict.DELIVERED, status="sent")
+        verdict = Verdict.SENT if entry.message.acknowledged else Verdict.DELIVERED
+        return Outcome(verdict, status="sent")
 
     async def _connected(self) -> ClientConnection:
         to = self._to
@@ -145,34 +137,40 @@ class NotifierSender:
         secure = parts.scheme == "wss"
         port = parts.port or (443 if secure else 80)
         options: dict[str, Any] = {}
-        if secure:
-            options["ssl"] = self._ssl_context or ssl.create_default_context()
+        if secure:  # made once: reading all authorities takes a while
+            self._ssl_context = self._ssl_context or ssl.create_default_context()
+            options["ssl"] = self._ssl_context
         try:
             addresses = await addresses_of(
                 host, port, allow_private=to.allow_private, resolving=self._resolving
             )
-            # The name stays in the Host header and is what the certificate has to prove.
-            connection = await _NoRedirects(
-                to.url,
-                host=addresses[0],
-                port=port,
-                proxy=None,
-                additional_headers={"Authorization": f"Bearer {to.key.get_secret_value()}"},
-                user_agent_header=self._user_agent,
-                open_timeout=to.timeout_s,
-                ping_interval=to.ping_s,
-                ping_timeout=to.pong_s,
-                close_timeout=_CLOSE_S,
-                max_size=_MOST_HEARD,
-                compression=None,
-                logger=_quiet,
-                **options,
-            )
+            for number, address in enumerate(addresses, 1):
+                try:
+                    # The name stays in the Host header, and is what a certificate has to prove.
+                    return await _NoRedirects(
+                        to.url,
+                        host=address,
+                        port=port,
+                        proxy=None,
+                        additional_headers={"Authorization": f"Bearer {to.key.get_secret_value()}"},
+                        user_agent_header=self._user_agent,
+                        open_timeout=to.timeout_s,
+                        ping_interval=to.ping_s,
+                        ping_timeout=to.pong_s,
+                        close_timeout=_CLOSE_S,
+                        max_size=_MOST_HEARD,
+                        compression=None,
+                        logger=_quiet,
+                        **options,
+                    )
+                except OSError:
+                    if number == len(addresses):
+                        raise
         except InvalidStatus as error:
             raise Down(f"no connection: HTTP {error.response.status_code}") from error
         except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
             raise Down(f"no connection: {error or type(error).__name__}") from error
-        return connection
+        raise Down("no connection: no address")
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
@@ -201,7 +199,6 @@ class NotifierSender:
             case "error":
                 reason = f"the receiver refused it: {_short(said.get('error'))}"
                 if isinstance(name, str):
-                    self._refused[name] = reason
                     self._heard(Acknowledged(name, self._now(), refused=reason))
                 else:
                     self._tally.last_status = f"error: {_short(said.get('error'))}"

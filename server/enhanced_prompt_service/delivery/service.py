@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 import httpx
 
@@ -153,9 +155,13 @@ class Delivery:
                 user_agent=self._user_agent,
             )
 
+        @cache
+        def authorities() -> ssl.SSLContext:
+            return ssl.create_default_context()
+
         def transport() -> httpx.AsyncBaseTransport:
             network = JudgedNetwork(allow_private=to.allow_private)
-            return JudgedTransport(network, connections=to.concurrency)
+            return JudgedTransport(network, connections=to.concurrency, ssl_context=authorities())
 
         def ingest(dispatcher: Dispatcher) -> Sender:
             return IngestSender(

@@ -89,6 +89,7 @@ class Term:
         self._window = Window(packing, self._most)
         # Went out, and may be lost while their connection is: in the order in which they went.
         self._unsure: deque[_Unsure] = deque()
+        self._refusals: dict[str, str] = {}  # since the last confirmation, by notification_id
         # How many of them there may be: halved when they are lost, doubled when they are not, so
         # that a receiver that goes away again and again still gets on.
         self._most_unsure = self._most
@@ -138,7 +139,7 @@ class Term:
             self._tally.acknowledged += not one.refused
             self._ledger.acknowledge(one)
             if one.refused:
-                self._report(f"parked {one.notification_id}: {one.refused}", None)
+                self._refusals[one.notification_id] = one.refused
 
     def disturbed(self) -> None:
         """A connection is gone, or the receiver said something: see to it."""
@@ -418,7 +419,15 @@ class Term:
         at = self._parts.now()
         while self._sure_in(now) == 0.0:
             one = self._unsure.popleft()
-            self._went(one.entry, one.outcome, at)
+            refused = self._refusals.pop(one.entry.message.notification_id, "")
+            if refused:
+                self._park(one.entry, refused, at)
+            else:
+                self._went(one.entry, one.outcome, at)
+        if self._refusals:
+            open_names = {one.entry.message.notification_id for one in self._unsure}
+            for name in self._refusals.keys() - open_names:  # counted as delivered before
+                self._report(f"parked {name}: {self._refusals.pop(name)}", None)
         self._most_unsure = min(self._most, 2 * self._most_unsure)
 
     async def _lost(self, reason: str, under_way: int = 0) -> None:
@@ -492,8 +501,10 @@ class Term:
             self._ledger.audit(self._note(entry, "DEADLINE_EXCEEDED", entry.reason, at))
         if MessageKind.CONVERSATION_HISTORY in self._to.kinds:
             before = at - timedelta(seconds=self._to.rest_s)
-            if await store.rested(self._fence, name, before, at, _HOUSEKEEPING):
-                self._look = True
+            count = await store.rested(self._fence, name, before, at, _HOUSEKEEPING)
+            self._look = self._look or count > 0
+            if count >= _HOUSEKEEPING:
+                self._tidied = None  # there may be more
         await store.forget(
             self._fence, name, at - timedelta(seconds=self._to.keep_s), _HOUSEKEEPING
         )

@@ -19,3 +19,13 @@ export function insightPath(id: string): string {
 export function questionPath(query: string): string {
   return `/ask?q=${encodeURIComponent(query)}`;
 }
+
+/** Where a conversation of the past opens. */
+export function historyPath(id: string): string {
+  return `/history/${encodeURIComponent(id.replaceAll(".", "~"))}`;
+}
+
+/** Where a template opens; ids have dots, as those of conversations. */
+export function templatePath(id: string): string {
+  return `/templates/${encodeURIComponent(id.replaceAll(".", "~"))}`;
+}

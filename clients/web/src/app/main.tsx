@@ -2,6 +2,8 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/shell.css";
+import "./styles/sheet.css";
+import "./styles/split.css";
 import { createRoot } from "react-dom/client";
 import { loadConfig } from "./config";
 import { App } from "./context";

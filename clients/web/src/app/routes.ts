@@ -34,6 +34,10 @@ const route = (path: string, title: string, icon: IconName, words: string, load:
 export const ROUTES: readonly Route[] = [
   route("/ask", "Ask", "ask", "question chat answer", () => import("./pages/ask")),
   route("/insights", "Insights", "insights", "unusual alerts anomalies", () => import("./pages/insights")),
+  route("/timeline", "Timeline", "timeline", "events hours cameras coverage", () => import("./pages/timeline")),
+  route("/dashboard", "Dashboard", "dashboard", "responses trends charts", () => import("./pages/dashboard")),
+  route("/history", "History", "history", "conversations search export delete", () => import("./pages/history")),
+  route("/templates", "Templates", "templates", "prompts variables render", () => import("./pages/templates")),
   route("/metrics", "Live metrics", "metrics", "health requests errors models", () => import("./pages/metrics")),
 ];
 

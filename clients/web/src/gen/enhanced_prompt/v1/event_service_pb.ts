@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file enhanced_prompt/v1/event_service.proto.
  */
 export const file_enhanced_prompt_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZlbmhhbmNlZF9wcm9tcHQvdjEvZXZlbnRfc2VydmljZS5wcm90bxISZW5oYW5jZWRfcHJvbXB0LnYxIkAKCkV2ZW50QmF0Y2gSMgoGZXZlbnRzGAEgAygLMhkuZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QgfavBgDOOgHIkgKDUNvdmVyYWdlQmF0Y2gSNwoIY292ZXJhZ2UYASADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCB9q8GAM46AcirAEKE0luZ2VzdEV2ZW50c1JlcXVlc3QSIwoIc2VxdWVuY2UYASABKANCEeJBAQLavBgJIQAAAAAAAPA/EjAKBmV2ZW50cxgCIAEoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEJhdGNoSAASNQoIY292ZXJhZ2UYAyABKAsyIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCYXRjaEgAQgcKBWJhdGNoImAKDFJlamVjdGVkSXRlbRIQCghzZXF1ZW5jZRgBIAEoAxINCgVpbmRleBgCIAEoBRIQCghldmVudF9pZBgDIAEoCRINCgVmaWVsZBgEIAEoCRIOCgZyZWFzb24YBSABKAkirwEKFEluZ2VzdEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbRIVCg1sYXN0X3NlcXVlbmNlGAUgASgDEhYKDnJlamVjdGVkX2NvdW50GAYgASgDIowBChhCYXRjaEluZ2VzdEV2ZW50c1JlcXVlc3QSMAoGZXZlbnRzGAEgASgLMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QmF0Y2hIABI1Cghjb3ZlcmFnZRgCIAEoCzIhLmVuaGFuY2VkX3Byb21wdC52MS5Db3ZlcmFnZUJhdGNoSABCBwoFYmF0Y2gihQEKGUJhdGNoSW5nZXN0RXZlbnRzUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoAxIPCgd1cGRhdGVkGAIgASgDEhIKCmR1cGxpY2F0ZXMYAyABKAMSMgoIcmVqZWN0ZWQYBCADKAsyIC5lbmhhbmNlZF9wcm9tcHQudjEuUmVqZWN0ZWRJdGVtIlsKGEluZ2VzdENsb3VkRXZlbnRzUmVxdWVzdBIoCgRib2R5GAEgASgLMhQuZ29vZ2xlLmFwaS5IdHRwQm9keUIE4kEBAhIVCgRzaXRlGAIgASgJQgfavBgDEIABIoUBChlJbmdlc3RDbG91ZEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbSK7AQoRTGlzdEV2ZW50c1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50RmlsdGVyEi0KBW9yZGVyGAIgASgOMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50T3JkZXISKQoJcGFnZV9zaXplGAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBCABKAlCB9q8GAMQgBAiWAoSTGlzdEV2ZW50c1Jlc3BvbnNlEikKBmV2ZW50cxgBIAMoCzIZLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoPR2V0RXZlbnRSZXF1ZXN0Eh8KCGV2ZW50X2lkGAEgASgJQg3iQQEC2rwYBQgBEIACIjYKE0dldEV2ZW50Q2xpcFJlcXVlc3QSHwoIZXZlbnRfaWQYASABKAlCDeJBAQLavBgFCAEQgAIiOgoUR2V0RXZlbnRDbGlwUmVzcG9uc2USIgoEY2xpcBgBIAEoCzIULmdvb2dsZS5hcGkuSHR0cEJvZHkiPAoQR2V0RXZlbnRSZXNwb25zZRIoCgVldmVudBgBIAEoCzIZLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudCKqAQoSQ291bnRFdmVudHNSZXF1ZXN0Ei8KBmZpbHRlchgBIAEoCzIfLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEZpbHRlchI8Cghncm91cF9ieRgCIAMoDjIgLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEdyb3VwQnlCCNq8GAQ4A2ABEiUKBWxpbWl0GAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAiMNAIogBChNDb3VudEV2ZW50c1Jlc3BvbnNlEi4KBXRvdGFsGAEgASgLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50VG90YWxzEi4KBmdyb3VwcxgCIAMoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEdyb3VwEhEKCXRydW5jYXRlZBgDIAEoCCKjAQoSTGlzdENhbWVyYXNSZXF1ZXN0EhoKBXNpdGVzGAEgAygJQgvavBgHCAEQgAE4ZBIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoJcGFnZV9zaXplGAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBCABKAlCB9q8GAMQgBAiYQoTTGlzdENhbWVyYXNSZXNwb25zZRIxCgdjYW1lcmFzGAEgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLkNhbWVyYVN0YXR1cxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki1gIKDENhbWVyYVN0YXR1cxIMCgRzaXRlGAEgASgJEhEKCWNhbWVyYV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB2FsaWFzZXMYBCADKAkSDQoFem9uZXMYBSADKAkSEAoIbG9jYXRpb24YBiABKAkSEAoIZGVjbGFyZWQYByABKAgSMAoFc3RhdGUYCCABKA4yIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VTdGF0ZRI3ChBzdGF0ZV90aW1lX3JhbmdlGAkgASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZRI7ChRjb3ZlcmFnZV9rbm93bl9yYW5nZRgKIAEoCzIdLmVuaGFuY2VkX3Byb21wdC52MS5UaW1lUmFuZ2USKwoFa2luZHMYCyADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuU2VlbktpbmQiywEKCFNlZW5LaW5kEhIKCmV2ZW50X3R5cGUYASABKAkSDQoFbGFiZWwYAiABKAkSEQoJc3ViX2xhYmVsGAMgASgJEg0KBXpvbmVzGAQgAygJEg8KB21hdGNoZXMYBSABKAMSNAoQZmlyc3Rfc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbGFzdF9zdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKuCAoMRXZlbnRTZXJ2aWNlEmMKDEluZ2VzdEV2ZW50cxInLmVuaGFuY2VkX3Byb21wdC52MS5Jbmdlc3RFdmVudHNSZXF1ZXN0GiguZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdEV2ZW50c1Jlc3BvbnNlKAESkwEKEUJhdGNoSW5nZXN0RXZlbnRzEiwuZW5oYW5jZWRfcHJvbXB0LnYxLkJhdGNoSW5nZXN0RXZlbnRzUmVxdWVzdBotLmVuaGFuY2VkX3Byb21wdC52MS5CYXRjaEluZ2VzdEV2ZW50c1Jlc3BvbnNlIiGC0+STAhs6ASoiFi92MS9ldmVudHM6YmF0Y2hJbmdlc3QSjwEKEUluZ2VzdENsb3VkRXZlbnRzEiwuZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdENsb3VkRXZlbnRzUmVxdWVzdBotLmVuaGFuY2VkX3Byb21wdC52MS5Jbmdlc3RDbG91ZEV2ZW50c1Jlc3BvbnNlIh2C0+STAhc6BGJvZHkiDy92MS9jbG91ZGV2ZW50cxKFAQoKTGlzdEV2ZW50cxIlLmVuaGFuY2VkX3Byb21wdC52MS5MaXN0RXZlbnRzUmVxdWVzdBomLmVuaGFuY2VkX3Byb21wdC52MS5MaXN0RXZlbnRzUmVzcG9uc2UiKILT5JMCIloUOgEqIg8vdjEvZXZlbnRzOmxpc3QSCi92MS9ldmVudHMSdAoIR2V0RXZlbnQSIy5lbmhhbmNlZF9wcm9tcHQudjEuR2V0RXZlbnRSZXF1ZXN0GiQuZW5oYW5jZWRfcHJvbXB0LnYxLkdldEV2ZW50UmVzcG9uc2UiHYLT5JMCFxIVL3YxL2V2ZW50cy97ZXZlbnRfaWR9EosBCgxHZXRFdmVudENsaXASJy5lbmhhbmNlZF9wcm9tcHQudjEuR2V0RXZlbnRDbGlwUmVxdWVzdBooLmVuaGFuY2VkX3Byb21wdC52MS5HZXRFdmVudENsaXBSZXNwb25zZSIogtPkkwIiYgRjbGlwEhovdjEvZXZlbnRzL3tldmVudF9pZH0vY2xpcBKPAQoLQ291bnRFdmVudHMSJi5lbmhhbmNlZF9wcm9tcHQudjEuQ291bnRFdmVudHNSZXF1ZXN0GicuZW5oYW5jZWRfcHJvbXB0LnYxLkNvdW50RXZlbnRzUmVzcG9uc2UiL4LT5JMCKVoVOgEqIhAvdjEvZXZlbnRzOmNvdW50EhAvdjEvZXZlbnRzOmNvdW50EnMKC0xpc3RDYW1lcmFzEiYuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RDYW1lcmFzUmVxdWVzdBonLmVuaGFuY2VkX3Byb21wdC52MS5MaXN0Q2FtZXJhc1Jlc3BvbnNlIhOC0+STAg0SCy92MS9jYW1lcmFzYgZwcm90bzM", [file_enhanced_prompt_v1_common, file_enhanced_prompt_v1_events, file_enhanced_prompt_v1_validation, file_google_api_annotations, file_google_api_field_behavior, file_google_api_httpbody, file_google_protobuf_timestamp]);
+  fileDesc("CiZlbmhhbmNlZF9wcm9tcHQvdjEvZXZlbnRfc2VydmljZS5wcm90bxISZW5oYW5jZWRfcHJvbXB0LnYxIkAKCkV2ZW50QmF0Y2gSMgoGZXZlbnRzGAEgAygLMhkuZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QgfavBgDOOgHIkgKDUNvdmVyYWdlQmF0Y2gSNwoIY292ZXJhZ2UYASADKAsyHC5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCB9q8GAM46AcirAEKE0luZ2VzdEV2ZW50c1JlcXVlc3QSIwoIc2VxdWVuY2UYASABKANCEeJBAQLavBgJIQAAAAAAAPA/EjAKBmV2ZW50cxgCIAEoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEJhdGNoSAASNQoIY292ZXJhZ2UYAyABKAsyIS5lbmhhbmNlZF9wcm9tcHQudjEuQ292ZXJhZ2VCYXRjaEgAQgcKBWJhdGNoImAKDFJlamVjdGVkSXRlbRIQCghzZXF1ZW5jZRgBIAEoAxINCgVpbmRleBgCIAEoBRIQCghldmVudF9pZBgDIAEoCRINCgVmaWVsZBgEIAEoCRIOCgZyZWFzb24YBSABKAkirwEKFEluZ2VzdEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbRIVCg1sYXN0X3NlcXVlbmNlGAUgASgDEhYKDnJlamVjdGVkX2NvdW50GAYgASgDIowBChhCYXRjaEluZ2VzdEV2ZW50c1JlcXVlc3QSMAoGZXZlbnRzGAEgASgLMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50QmF0Y2hIABI1Cghjb3ZlcmFnZRgCIAEoCzIhLmVuaGFuY2VkX3Byb21wdC52MS5Db3ZlcmFnZUJhdGNoSABCBwoFYmF0Y2gihQEKGUJhdGNoSW5nZXN0RXZlbnRzUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoAxIPCgd1cGRhdGVkGAIgASgDEhIKCmR1cGxpY2F0ZXMYAyABKAMSMgoIcmVqZWN0ZWQYBCADKAsyIC5lbmhhbmNlZF9wcm9tcHQudjEuUmVqZWN0ZWRJdGVtIlsKGEluZ2VzdENsb3VkRXZlbnRzUmVxdWVzdBIoCgRib2R5GAEgASgLMhQuZ29vZ2xlLmFwaS5IdHRwQm9keUIE4kEBAhIVCgRzaXRlGAIgASgJQgfavBgDEIABIoUBChlJbmdlc3RDbG91ZEV2ZW50c1Jlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxISCgpkdXBsaWNhdGVzGAMgASgDEjIKCHJlamVjdGVkGAQgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLlJlamVjdGVkSXRlbSK7AQoRTGlzdEV2ZW50c1JlcXVlc3QSLwoGZmlsdGVyGAEgASgLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50RmlsdGVyEi0KBW9yZGVyGAIgASgOMh4uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50T3JkZXISKQoJcGFnZV9zaXplGAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBCABKAlCB9q8GAMQgBAiWAoSTGlzdEV2ZW50c1Jlc3BvbnNlEikKBmV2ZW50cxgBIAMoCzIZLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMgoPR2V0RXZlbnRSZXF1ZXN0Eh8KCGV2ZW50X2lkGAEgASgJQg3iQQEC2rwYBQgBEIACIjYKE0dldEV2ZW50Q2xpcFJlcXVlc3QSHwoIZXZlbnRfaWQYASABKAlCDeJBAQLavBgFCAEQgAIiOgoUR2V0RXZlbnRDbGlwUmVzcG9uc2USIgoEY2xpcBgBIAEoCzIULmdvb2dsZS5hcGkuSHR0cEJvZHkiPAoQR2V0RXZlbnRSZXNwb25zZRIoCgVldmVudBgBIAEoCzIZLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudCKqAQoSQ291bnRFdmVudHNSZXF1ZXN0Ei8KBmZpbHRlchgBIAEoCzIfLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEZpbHRlchI8Cghncm91cF9ieRgCIAMoDjIgLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEdyb3VwQnlCCNq8GAQ4A2ABEiUKBWxpbWl0GAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAiMNAIogBChNDb3VudEV2ZW50c1Jlc3BvbnNlEi4KBXRvdGFsGAEgASgLMh8uZW5oYW5jZWRfcHJvbXB0LnYxLkV2ZW50VG90YWxzEi4KBmdyb3VwcxgCIAMoCzIeLmVuaGFuY2VkX3Byb21wdC52MS5FdmVudEdyb3VwEhEKCXRydW5jYXRlZBgDIAEoCCKjAQoSTGlzdENhbWVyYXNSZXF1ZXN0EhoKBXNpdGVzGAEgAygJQgvavBgHCAEQgAE4ZBIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoJcGFnZV9zaXplGAMgASgFQhbavBgSIQAAAAAAAAAAKQAAAAAAQI9AEhsKCnBhZ2VfdG9rZW4YBCABKAlCB9q8GAMQgBAiYQoTTGlzdENhbWVyYXNSZXNwb25zZRIxCgdjYW1lcmFzGAEgAygLMiAuZW5oYW5jZWRfcHJvbXB0LnYxLkNhbWVyYVN0YXR1cxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki0QEKE0xpc3RDb3ZlcmFnZVJlcXVlc3QSNwoKdGltZV9yYW5nZRgBIAEoCzIdLmVuaGFuY2VkX3Byb21wdC52MS5UaW1lUmFuZ2VCBOJBAQISHQoHY2FtZXJhcxgCIAMoCUIM2rwYCAgBEIABOOgHEhoKBXNpdGVzGAMgAygJQgvavBgHCAEQgAE4ZBIpCglwYWdlX3NpemUYBCABKAVCFtq8GBIhAAAAAAAAAAApAAAAAABAj0ASGwoKcGFnZV90b2tlbhgFIAEoCUIH2rwYAxCAECJkChRMaXN0Q292ZXJhZ2VSZXNwb25zZRIzCgdjYW1lcmFzGAEgAygLMiIuZW5oYW5jZWRfcHJvbXB0LnYxLkNhbWVyYUNvdmVyYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKfAQoOQ2FtZXJhQ292ZXJhZ2USDAoEc2l0ZRgBIAEoCRIRCgljYW1lcmFfaWQYAiABKAkSLwoIcmVjb3JkZWQYAyADKAsyHS5lbmhhbmNlZF9wcm9tcHQudjEuVGltZVJhbmdlEjsKFGNvdmVyYWdlX2tub3duX3JhbmdlGAQgASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZSLWAgoMQ2FtZXJhU3RhdHVzEgwKBHNpdGUYASABKAkSEQoJY2FtZXJhX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDwoHYWxpYXNlcxgEIAMoCRINCgV6b25lcxgFIAMoCRIQCghsb2NhdGlvbhgGIAEoCRIQCghkZWNsYXJlZBgHIAEoCBIwCgVzdGF0ZRgIIAEoDjIhLmVuaGFuY2VkX3Byb21wdC52MS5Db3ZlcmFnZVN0YXRlEjcKEHN0YXRlX3RpbWVfcmFuZ2UYCSABKAsyHS5lbmhhbmNlZF9wcm9tcHQudjEuVGltZVJhbmdlEjsKFGNvdmVyYWdlX2tub3duX3JhbmdlGAogASgLMh0uZW5oYW5jZWRfcHJvbXB0LnYxLlRpbWVSYW5nZRIrCgVraW5kcxgLIAMoCzIcLmVuaGFuY2VkX3Byb21wdC52MS5TZWVuS2luZCLLAQoIU2VlbktpbmQSEgoKZXZlbnRfdHlwZRgBIAEoCRINCgVsYWJlbBgCIAEoCRIRCglzdWJfbGFiZWwYAyABKAkSDQoFem9uZXMYBCADKAkSDwoHbWF0Y2hlcxgFIAEoAxI0ChBmaXJzdF9zdGFydF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9sYXN0X3N0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMqcJCgxFdmVudFNlcnZpY2USYwoMSW5nZXN0RXZlbnRzEicuZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdEV2ZW50c1JlcXVlc3QaKC5lbmhhbmNlZF9wcm9tcHQudjEuSW5nZXN0RXZlbnRzUmVzcG9uc2UoARKTAQoRQmF0Y2hJbmdlc3RFdmVudHMSLC5lbmhhbmNlZF9wcm9tcHQudjEuQmF0Y2hJbmdlc3RFdmVudHNSZXF1ZXN0Gi0uZW5oYW5jZWRfcHJvbXB0LnYxLkJhdGNoSW5nZXN0RXZlbnRzUmVzcG9uc2UiIYLT5JMCGzoBKiIWL3YxL2V2ZW50czpiYXRjaEluZ2VzdBKPAQoRSW5nZXN0Q2xvdWRFdmVudHMSLC5lbmhhbmNlZF9wcm9tcHQudjEuSW5nZXN0Q2xvdWRFdmVudHNSZXF1ZXN0Gi0uZW5oYW5jZWRfcHJvbXB0LnYxLkluZ2VzdENsb3VkRXZlbnRzUmVzcG9uc2UiHYLT5JMCFzoEYm9keSIPL3YxL2Nsb3VkZXZlbnRzEoUBCgpMaXN0RXZlbnRzEiUuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RFdmVudHNSZXF1ZXN0GiYuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RFdmVudHNSZXNwb25zZSIogtPkkwIiWhQ6ASoiDy92MS9ldmVudHM6bGlzdBIKL3YxL2V2ZW50cxJ0CghHZXRFdmVudBIjLmVuaGFuY2VkX3Byb21wdC52MS5HZXRFdmVudFJlcXVlc3QaJC5lbmhhbmNlZF9wcm9tcHQudjEuR2V0RXZlbnRSZXNwb25zZSIdgtPkkwIXEhUvdjEvZXZlbnRzL3tldmVudF9pZH0SiwEKDEdldEV2ZW50Q2xpcBInLmVuaGFuY2VkX3Byb21wdC52MS5HZXRFdmVudENsaXBSZXF1ZXN0GiguZW5oYW5jZWRfcHJvbXB0LnYxLkdldEV2ZW50Q2xpcFJlc3BvbnNlIiiC0+STAiJiBGNsaXASGi92MS9ldmVudHMve2V2ZW50X2lkfS9jbGlwEo8BCgtDb3VudEV2ZW50cxImLmVuaGFuY2VkX3Byb21wdC52MS5Db3VudEV2ZW50c1JlcXVlc3QaJy5lbmhhbmNlZF9wcm9tcHQudjEuQ291bnRFdmVudHNSZXNwb25zZSIvgtPkkwIpWhU6ASoiEC92MS9ldmVudHM6Y291bnQSEC92MS9ldmVudHM6Y291bnQScwoLTGlzdENhbWVyYXMSJi5lbmhhbmNlZF9wcm9tcHQudjEuTGlzdENhbWVyYXNSZXF1ZXN0GicuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RDYW1lcmFzUmVzcG9uc2UiE4LT5JMCDRILL3YxL2NhbWVyYXMSdwoMTGlzdENvdmVyYWdlEicuZW5oYW5jZWRfcHJvbXB0LnYxLkxpc3RDb3ZlcmFnZVJlcXVlc3QaKC5lbmhhbmNlZF9wcm9tcHQudjEuTGlzdENvdmVyYWdlUmVzcG9uc2UiFILT5JMCDhIML3YxL2NvdmVyYWdlYgZwcm90bzM", [file_enhanced_prompt_v1_common, file_enhanced_prompt_v1_events, file_enhanced_prompt_v1_validation, file_google_api_annotations, file_google_api_field_behavior, file_google_api_httpbody, file_google_protobuf_timestamp]);
 
 /**
  * EventBatch is a list of events that are stored together.
@@ -661,6 +661,127 @@ export const ListCamerasResponseSchema: GenMessage<ListCamerasResponse> = /*@__P
   messageDesc(file_enhanced_prompt_v1_event_service, 18);
 
 /**
+ * ListCoverageRequest says of what time and which cameras.
+ *
+ * @generated from message enhanced_prompt.v1.ListCoverageRequest
+ */
+export type ListCoverageRequest = Message<"enhanced_prompt.v1.ListCoverageRequest"> & {
+  /**
+   * time_range of site time, both ends set: at most 366 days.
+   *
+   * @generated from field: enhanced_prompt.v1.TimeRange time_range = 1;
+   */
+  timeRange?: TimeRange | undefined;
+
+  /**
+   * cameras are exact camera ids; none for all. At most 1,000.
+   *
+   * @generated from field: repeated string cameras = 2;
+   */
+  cameras: string[];
+
+  /**
+   * sites are exact site ids; none for all. At most 100.
+   *
+   * @generated from field: repeated string sites = 3;
+   */
+  sites: string[];
+
+  /**
+   * page_size is how many cameras to return at most: 0 to 1,000, 0 meaning 50.
+   *
+   * @generated from field: int32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * page_token is next_page_token of the page before, with the same arguments.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.ListCoverageRequest.
+ * Use `create(ListCoverageRequestSchema)` to create a new message.
+ */
+export const ListCoverageRequestSchema: GenMessage<ListCoverageRequest> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 19);
+
+/**
+ * ListCoverageResponse is a page of cameras.
+ *
+ * @generated from message enhanced_prompt.v1.ListCoverageResponse
+ */
+export type ListCoverageResponse = Message<"enhanced_prompt.v1.ListCoverageResponse"> & {
+  /**
+   * cameras by site and camera_id.
+   *
+   * @generated from field: repeated enhanced_prompt.v1.CameraCoverage cameras = 1;
+   */
+  cameras: CameraCoverage[];
+
+  /**
+   * next_page_token for the next page; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.ListCoverageResponse.
+ * Use `create(ListCoverageResponseSchema)` to create a new message.
+ */
+export const ListCoverageResponseSchema: GenMessage<ListCoverageResponse> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 20);
+
+/**
+ * CameraCoverage is when a camera recorded.
+ *
+ * @generated from message enhanced_prompt.v1.CameraCoverage
+ */
+export type CameraCoverage = Message<"enhanced_prompt.v1.CameraCoverage"> & {
+  /**
+   * site is the id of its site.
+   *
+   * @generated from field: string site = 1;
+   */
+  site: string;
+
+  /**
+   * camera_id is its id, unique in the site.
+   *
+   * @generated from field: string camera_id = 2;
+   */
+  cameraId: string;
+
+  /**
+   * recorded are the spans in which it did, cut to the time asked for: in order, none touching
+   * another.
+   *
+   * @generated from field: repeated enhanced_prompt.v1.TimeRange recorded = 3;
+   */
+  recorded: TimeRange[];
+
+  /**
+   * coverage_known_range is from when to when the camera reported coverage; unset where never, and
+   * then nothing is known of its silence.
+   *
+   * @generated from field: enhanced_prompt.v1.TimeRange coverage_known_range = 4;
+   */
+  coverageKnownRange?: TimeRange | undefined;
+};
+
+/**
+ * Describes the message enhanced_prompt.v1.CameraCoverage.
+ * Use `create(CameraCoverageSchema)` to create a new message.
+ */
+export const CameraCoverageSchema: GenMessage<CameraCoverage> = /*@__PURE__*/
+  messageDesc(file_enhanced_prompt_v1_event_service, 21);
+
+/**
  * CameraStatus is a camera, what is known of its state, and what it has seen.
  *
  * @generated from message enhanced_prompt.v1.CameraStatus
@@ -749,7 +870,7 @@ export type CameraStatus = Message<"enhanced_prompt.v1.CameraStatus"> & {
  * Use `create(CameraStatusSchema)` to create a new message.
  */
 export const CameraStatusSchema: GenMessage<CameraStatus> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 19);
+  messageDesc(file_enhanced_prompt_v1_event_service, 22);
 
 /**
  * SeenKind is a kind of event that a camera has seen.
@@ -812,7 +933,7 @@ export type SeenKind = Message<"enhanced_prompt.v1.SeenKind"> & {
  * Use `create(SeenKindSchema)` to create a new message.
  */
 export const SeenKindSchema: GenMessage<SeenKind> = /*@__PURE__*/
-  messageDesc(file_enhanced_prompt_v1_event_service, 20);
+  messageDesc(file_enhanced_prompt_v1_event_service, 23);
 
 /**
  * EventService takes in what cameras saw, and when they looked, and gives it back. Answers rest on
@@ -914,6 +1035,17 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof ListCamerasRequestSchema;
     output: typeof ListCamerasResponseSchema;
+  },
+  /**
+   * ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+   * order. Only in a recorded span does no event mean that nothing happened.
+   *
+   * @generated from rpc enhanced_prompt.v1.EventService.ListCoverage
+   */
+  listCoverage: {
+    methodKind: "unary";
+    input: typeof ListCoverageRequestSchema;
+    output: typeof ListCoverageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_enhanced_prompt_v1_event_service, 0);
