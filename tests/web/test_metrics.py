@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from enhanced_prompt.errors import EventNotFound
 from tests.web.conftest import Open, Site, refuse
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
@@ -47,9 +48,13 @@ def test_numbers_requests_and_health_move_while_questions_are_asked(
 def test_errors_appear_with_what_they_are_called_and_can_be_cleared(
     simulated: Site, window: Open
 ) -> None:
-    page = window(f"{simulated.url}/metrics", allow_failures=True)
+    page = window(f"{simulated.url}/metrics")
     expect(page.get_by_test_id("metric-cards")).to_be_visible()
     errors = page.get_by_role("region", name="Errors")
+    with simulated.client() as client, pytest.raises(EventNotFound):
+        client.get_event("none")
+    expect(errors.get_by_role("listitem").filter(has_text="event not found")).to_be_visible()
+    errors.get_by_role("button", name="Clear").click()
     expect(errors.get_by_text("None.")).to_be_visible()
 
 
