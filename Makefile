@@ -7,7 +7,7 @@ export GRPC_VERBOSITY ?= NONE
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services run test check format gen bench soak eval lock clean
+.PHONY: help setup services web run test check screens format gen bench soak eval release lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -18,10 +18,13 @@ setup: ## Make .venv from the lock file
 services: setup ## Install what tests need of the system, where that is possible
 	@$(VENV) scripts/test_services.py </dev/null
 
+web: setup ## Build the web app, where Node is
+	@$(VENV) scripts/web.py </dev/null
+
 run: ## Set up, start the service with its simulated site, say what to try
 	@$(PYTHON) scripts/run.py
 
-test: services ## Run all tests, heavy ones small
+test: services web ## Run all tests, heavy ones small
 	@EPS_SCALE=$(EPS_SCALE) $(VENV) -m pytest --continue-on-collection-errors $(PYTEST_ARGS) </dev/null
 
 check: setup ## Format, lint, types, imports, protos, generated code, locks
@@ -34,6 +37,9 @@ format: setup ## Rewrite files into the project's format
 
 gen: setup ## Generate stubs from protos/ and the table of settings
 	@$(VENV) scripts/gen.py </dev/null
+	@$(VENV) scripts/gen_go.py </dev/null
+	@$(VENV) scripts/web.py packages </dev/null
+	@$(VENV) scripts/gen_web.py </dev/null
 	@$(VENV) scripts/settings_doc.py </dev/null
 
 bench: services ## Measure, and print one table (ARGS=--write keeps it in docs/)
@@ -43,8 +49,14 @@ soak: services ## The heavy tests in full size
 	@$(VENV) scripts/soak_services.py </dev/null
 	@EPS_SCALE=1 $(VENV) -m pytest -m soak --timeout 3600 $(PYTEST_ARGS) </dev/null
 
+screens: services web ## Take the pictures of docs/screens anew
+	@EPS_SCREENS=1 $(VENV) -m pytest tests/web/test_screens.py -q </dev/null
+
 eval: services ## Score the engine on its question sets
 	@$(VENV) -m tests.eval.run $(ARGS) </dev/null
+
+release: services ## Build everything that is given out, and check it by installing it
+	@$(VENV) scripts/release.py $(ARGS) </dev/null
 
 lock: setup ## Resolve requirements/*.txt from pyproject.toml (ARGS=--upgrade for newer ones)
 	@$(VENV) scripts/lock.py $(ARGS) </dev/null

@@ -85,6 +85,7 @@ class _Binding:
     verb: str
     path: str
     body: str
+    response_body: str
 
 
 class _Contract:
@@ -215,7 +216,7 @@ class _Document:
         if binding.body:
             operation["requestBody"] = {"required": True, "content": self._body(method, binding)}
         operation["responses"] = {
-            "200": {"description": "What was asked for.", "content": self._answer(method)},
+            "200": {"description": "What was asked for.", "content": self._answer(method, binding)},
             "default": {
                 "description": "What was refused, and why.",
                 "content": {"application/json": {"schema": _ref("Error")}},
@@ -235,7 +236,16 @@ class _Document:
             return {"*/*": {"schema": {}}}
         return {"application/json": {"schema": self._named(field.type_name)}}
 
-    def _answer(self, method: MethodDescriptorProto) -> Schema:
+    def _answer(self, method: MethodDescriptorProto, binding: _Binding) -> Schema:
+        if binding.response_body:  # a field of the answer is the whole of it
+            [field] = [
+                one
+                for one in self._contract.messages[method.output_type].field
+                if one.name == binding.response_body
+            ]
+            if field.type_name == _HTTP_BODY:
+                return {"*/*": {"schema": {}}}
+            return {"application/json": {"schema": self._shaped(field)}}
         if method.output_type == _HTTP_BODY:  # its servicer chooses form and content type
             whole: Schema = {"application/json": {"schema": {}}}
             events: Schema = {"text/event-stream": {"schema": {"type": "string"}}}
@@ -357,7 +367,7 @@ def _bindings(method: MethodDescriptorProto) -> Iterator[_Binding]:
     rule: http_pb2.HttpRule = method.options.Extensions[annotations_pb2.http]
     for one in (rule, *rule.additional_bindings):
         verb = str(one.WhichOneof("pattern"))
-        yield _Binding(verb, getattr(one, verb), one.body)
+        yield _Binding(verb, getattr(one, verb), one.body, one.response_body)
 
 
 def _choices(message: DescriptorProto) -> list[list[str]]:

@@ -46,6 +46,7 @@ FINISHED = (
     "EventService.GetEventClip",
     "EventService.IngestEvents",
     "EventService.ListCameras",
+    "EventService.ListCoverage",
     "EventService.ListEvents",
     "HistoryService.DeleteConversation",
     "HistoryService.ExportConversations",

@@ -129,11 +129,13 @@ CHECKS = (
     ),
     Check("breaking", ((PYTHON, "scripts/baseline.py", "--check"),), needs=(BASELINE,)),
     Check("generated", ((PYTHON, "scripts/gen.py", "--check"),), needs=("scripts/gen.py",)),
+    Check("go stubs", ((PYTHON, "scripts/gen_go.py", "--check"),)),
     Check(
         "vendored",
         ((PYTHON, "scripts/vendor_protos.py", "--check"),),
         needs=("scripts/vendor_protos.py",),
     ),
+    Check("web", ((PYTHON, "scripts/web.py", "check"),), needs=("clients/web/package.json",)),
     Check("locks", ((PYTHON, "scripts/lock.py", "--check"),)),
     Check("addresses", function=addresses),
     Check("gateway", function=edge, needs=("gateway/openapi.json",)),

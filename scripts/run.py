@@ -165,12 +165,12 @@ def _serve(site: Site) -> None:
         _tell_turns(server)
 
 
-def _clips_at(edge: str | None) -> list[str]:
+def _clips_at(edge: Edge | None) -> list[str]:
     """Where clip links of the simulated site lead: to the gateway, wherever it listens today.
     EPS_PUBLIC_URL says it where browsers come by another way."""
     if edge is None or os.environ.get("EPS_PUBLIC_URL"):
         return []
-    return ["--public-url", f"http://{edge}"]
+    return ["--public-url", f"http://{edge.address}"]
 
 
 def _await_address(home: Path, server: Child) -> str:

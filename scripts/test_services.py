@@ -1,5 +1,5 @@
-"""Get what tests need of the system: PostgreSQL, Redis, Mosquitto, and (through Go) grpcurl and the
-validator of compose files.
+"""Get what tests need: PostgreSQL, Redis, Mosquitto, and (through Go) grpcurl and the validator of
+compose files; what builds the clients, and the wheels of a plain install.
 
 Binaries only: tests start private instances on free ports and stop them. Packages come from
 apt-get where that exists and we are root; otherwise the one command to type is printed, and the
@@ -25,7 +25,8 @@ GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 OLDEST_GO = (1, 21)  # from here on Go fetches the toolchain that a module asks for
 
 sys.path.insert(0, str(ROOT))
-from tests.support.binaries import find  # noqa: E402 (the checkout is no package)
+from scripts import clients_setup, wheels  # noqa: E402 (the checkout is no package)
+from tests.support.binaries import find  # noqa: E402
 
 
 def main() -> None:
@@ -36,7 +37,12 @@ def main() -> None:
             ("postgres", "postgresql"),
             ("redis-server", "redis-server"),
             ("mosquitto", "mosquitto"),
+            ("chromium", "chromium"),
             ("go", "golang-go"),
+            ("node", "nodejs"),
+            ("npm", "npm"),
+            ("javac", "default-jdk-headless"),
+            ("mvn", "maven"),
         )
         if find(program) is None
     ]
@@ -46,6 +52,8 @@ def main() -> None:
     missing = {name: module for name, module in wanted.items() if find(name) is None}
     if missing:
         _install_with_go(missing)
+    clients_setup.main()
+    wheels.main()
 
 
 def _apt_get(packages: list[str]) -> None:

@@ -129,12 +129,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _files_were_read(cls, values: object) -> object:
-        if isinstance(values, dict):
-            wrong = cast("dict[str, Any]", values).get(_WRONG)
-            if wrong:
-                raise ValueError(wrong)
-        return cast("object", values)
+    def _files_were_read(cls, values: Any) -> Any:
+        if wrong := cast("dict[str, Any]", values).get(_WRONG):
+            raise ValueError(wrong)
+        return values
 
     home: Path = Field(
         Path(".eps"), description="Folder of database, logs and pids; made where it is missing."
@@ -314,6 +312,11 @@ class Settings(BaseSettings):
         8 * 1024 * 1024,
         ge=64 * 1024,
         description="Memory that a tenant's newest insights may take for their subscribers.",
+    )
+    destinations: Path | None = Field(
+        None,
+        description="TOML file of where answers, histories and insights are sent (delivery.md). "
+        "Empty: nowhere.",
     )
     secret_key: SecretStr = Field(
         SecretStr(""),

@@ -39,6 +39,7 @@ class ServiceHealth:
         warmer: Warmer,
         providers: Callable[[], Sequence[ProviderHealth]],
         now: Callable[[], datetime],
+        others: Sequence[Part] = (),
     ) -> None:
         self._server: RpcServer | None = None
         self._prompts: PromptService | None = None
@@ -47,6 +48,7 @@ class ServiceHealth:
         self._parts = (
             Part(known["storage"], ping_database, "answers", _NO_DATABASE, required=True),
             Part(known["bus"], bus.ping, there, _NO_BUS, required=False),
+            *others,
         )
         self._warmth = lambda: warmer.look(Caller())
         self._reporter = Reporter(

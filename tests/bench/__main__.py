@@ -38,9 +38,11 @@ from .processes import ROOT, pin_caller
 from .rows import (
     cancelling,
     counting,
+    delivering,
     detecting,
     edge,
     ingest,
+    page,
     providers,
     questions,
     resuming,
@@ -68,6 +70,8 @@ ROWS: dict[str, Measure] = {
     "workers": sharing.measure,
     "security": security.measure,
     "detecting": detecting.measure,
+    "page": page.measure,
+    "delivering": delivering.measure,
     "gateway": edge.measure,
     "counting": counting.measure,
 }

@@ -4,6 +4,7 @@
 *Instant model*: a node passes a chat model's tokens on, as an agent with a model does.
 *Chained*: the service's own agent, whose chain is the instant model.
 *Flood*: the instant node, but for questions that say "flood", whose answer has no end for a while.
+*Long*: the instant node, as many different tokens as the question says.
 *Stoppable*: a model that says one token and then nothing, and notes when it is cancelled.
 """
 
@@ -109,6 +110,26 @@ class FloodAgent(NodeAgent):
         for _ in range(int(blocks)):
             turn.writer.text(BLOCK)
             await asyncio.sleep(0.002)
+        return {"answer": _answer(turn)}
+
+
+class LongAgent(NodeAgent):
+    """The instant node; a question `say N` gets N different tokens, a line each hundred, each
+    after a pause."""
+
+    model = "long"
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        super().__init__()
+        self._pause_s = pause_s
+
+    async def _answer(self, state: State, runtime: Runtime[Turn]) -> State:
+        turn = runtime.context
+        word, _, count = turn.request.query.partition(" ")
+        for number in range(int(count) if word == "say" else len(TOKENS)):
+            end = "\n" if number % 100 == 99 else " "
+            turn.writer.text(f"w{number:05d}{end}")
+            await asyncio.sleep(self._pause_s)
         return {"answer": _answer(turn)}
 
 

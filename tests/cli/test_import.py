@@ -221,10 +221,10 @@ def test_onvif_notifications_from_a_file_are_events_with_their_ends(
     ]  # fmt: skip
     path.write_text("\n".join(json.dumps(row) for row in rows))
 
-    result = eps("import", "onvif", path, "--site", "depot")
+    result = eps("import", "onvif", path, "--site", "dome")
 
     assert result.exit_code == 0, result.stderr
-    (event,) = client.list_events(sites=["depot"])
+    (event,) = client.list_events(sites=["dome"])
     assert (event.camera_id, event.event_type) == ("dome", "cell_motion_detector_motion")
     assert event.end_time.ToDatetime(UTC) - event.start_time.ToDatetime(UTC) == timedelta(seconds=4)
     assert eps("import", "onvif", path).exit_code == 2

@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from enhanced_prompt.v1 import (
     event_service_pb2_grpc,
     history_service_pb2_grpc,
+    insight_service_pb2_grpc,
     metrics_service_pb2_grpc,
     prompt_service_pb2_grpc,
     site_service_pb2_grpc,
@@ -122,6 +123,7 @@ async def serving(script: Script) -> AsyncGenerator[str, None]:
             "GetEvent",
             "CountEvents",
             "ListCameras",
+            "ListCoverage",
         ),
         server,
     )
@@ -129,6 +131,10 @@ async def serving(script: Script) -> AsyncGenerator[str, None]:
         _scripted(
             site_service_pb2_grpc.SiteServiceServicer, script, "PutSite", "GetSite", "ListSites"
         ),
+        server,
+    )
+    insight_service_pb2_grpc.add_InsightServiceServicer_to_server(
+        _scripted(insight_service_pb2_grpc.InsightServiceServicer, script, "SubscribeInsights"),
         server,
     )
     metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(

@@ -88,6 +88,22 @@ async def test_conversations_cameras_and_sites_are_lists_too(
     assert [s.site_id for s in await driver.collect("list_sites")] == ["school"]
 
 
+async def test_coverage_is_asked_for_between_two_instants(driver: Driver, script: Script) -> None:
+    @script.on("ListCoverage")
+    async def coverage(_: Any, __: Any) -> Any:
+        return events_messages.ListCoverageResponse(
+            cameras=[events_messages.CameraCoverage(camera_id="G330")]
+        )
+
+    found = await driver.collect("list_coverage", AT, AT + timedelta(days=1), cameras=["G330"])
+
+    assert [one.camera_id for one in found] == ["G330"]
+    (request,) = script.requests
+    assert list(request.cameras) == ["G330"]
+    assert request.time_range.start_time.ToDatetime(UTC) == AT
+    assert request.time_range.end_time.ToDatetime(UTC) == AT + timedelta(days=1)
+
+
 async def test_counts_say_what_they_count_by(driver: Driver, script: Script) -> None:
     @script.on("CountEvents")
     async def count(_: Any, __: Any) -> Any:

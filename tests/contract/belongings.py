@@ -49,6 +49,7 @@ SHARED = "regatta"
 
 WHEN = Timestamp(seconds=1_767_614_400)
 LATER = Timestamp(seconds=1_767_618_000)
+HOUR = common_pb2.TimeRange(start_time=WHEN, end_time=LATER)
 
 
 @dataclass(frozen=True)
@@ -360,6 +361,15 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
     "EventService/ListCameras": (
         Cell(lambda _: ev.ListCamerasRequest(), TENANTS),
         Cell(lambda one: ev.ListCamerasRequest(sites=[one.site]), TENANTS),
+    ),
+    "EventService/ListCoverage": (
+        Cell(lambda _: ev.ListCoverageRequest(time_range=HOUR), TENANTS),
+        Cell(
+            lambda one: ev.ListCoverageRequest(
+                time_range=HOUR, cameras=[one.camera], sites=[one.site]
+            ),
+            TENANTS,
+        ),
     ),
     "SiteService/PutSite": (
         Cell(

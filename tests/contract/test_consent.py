@@ -98,8 +98,8 @@ def call(channel: grpc.Channel, path: str, user: str, request: bytes = b"") -> t
         found = multi(given, metadata=(("authorization", f"Bearer {token}"),), timeout=60)
         if method.server_streaming:
             for _ in found:
-                if short(path) == "InsightService/SubscribeInsights":
-                    break  # it would go on for ever
+                if short(path) in ENDLESS:
+                    break
             found.cancel()
     except grpc.RpcError as error:
         status: Any = rpc_status.from_call(error)  # pyright: ignore
@@ -109,6 +109,13 @@ def call(channel: grpc.Channel, path: str, user: str, request: bytes = b"") -> t
                 break
         return error.code().name, info.reason  # type: ignore[attr-defined]
     return "OK", ""
+
+
+ENDLESS = {  # streams that would go on for ever
+    "InsightService/SubscribeInsights",
+    "MetricsService/SubscribeMetrics",
+    "CompatService/StreamMetrics",
+}
 
 
 def filled(message: Any, depth: int = 0) -> Any:

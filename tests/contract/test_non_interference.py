@@ -61,6 +61,7 @@ READS = {
     *("GetConversation", "ListConversations", "ListMessages", "SearchMessages"),
     *("ListPromptResponses", "GetPromptAnalytics", "ExportConversations"),
     *("ListEvents", "GetEvent", "GetEventClip", "CountEvents", "ListCameras"),
+    "ListCoverage",
     *("IngestEvents", "BatchIngestEvents", "IngestCloudEvents"),
     *("GetSite", "ListSites"),
     *("SubscribeInsights", "ListInsights", "GetInsight", "CommitSubscription"),
@@ -441,6 +442,12 @@ def _events(wire: Wire) -> Iterator[tuple[str, Told]]:
         yield "EventService/GetEventClip", wire.call("EventService/GetEventClip", drawn)
     for told in pages(wire, "EventService/ListCameras", ev.ListCamerasRequest(as_of=at(120))):
         yield "EventService/ListCameras", told
+    day = common_pb2.TimeRange(start_time=at(-720), end_time=at(720))
+    for told in pages(wire, "EventService/ListCoverage", ev.ListCoverageRequest(time_range=day)):
+        yield "EventService/ListCoverage", told
+    for camera in ("G1", "V1"):
+        of_one = ev.ListCoverageRequest(time_range=day, cameras=[camera])
+        yield "EventService/ListCoverage", wire.call("EventService/ListCoverage", of_one)
     for site in ("school", "vault", "nowhere"):
         yield (
             "EventService/ListCameras",

@@ -60,7 +60,7 @@ RPCS = {
     " ListDashboardPromptResponses ListDashboardProactiveInsights StreamMetrics",
     "ConsentService": "GetConsent GiveConsent WithdrawConsent",
     "EventService": "IngestEvents BatchIngestEvents IngestCloudEvents ListEvents GetEvent "
-    "GetEventClip CountEvents ListCameras",
+    "GetEventClip CountEvents ListCameras ListCoverage",
     "HistoryService": "GetConversation ListConversations ListMessages SearchMessages"
     " ListPromptResponses GetPromptAnalytics DeleteConversation ExportConversations",
     "InsightService": "SubscribeInsights ListInsights GetInsight AcknowledgeInsights MuteInsights"

@@ -21,8 +21,8 @@ CALLS = {
     "SiteService": ("ListSites", "{}", "{"),
     "InsightService": ("ListInsights", "{}", "{"),
     "TemplateService": ("ListTemplates", "{}", "{"),
-    "MetricsService": ("GetMetrics", "{}", "NOT_IMPLEMENTED_YET"),
-    "CompatService": ("GetChatbotPrewarm", "{}", "NOT_IMPLEMENTED_YET"),
+    "MetricsService": ("GetMetrics", "{}", "replicas"),
+    "CompatService": ("GetChatbotHealth", "{}", "application/json"),
 }
 """An RPC of each service, what to send, and what its answer says."""
 

@@ -18,6 +18,7 @@ from tests.support.running import RunningSite, running_site
 from . import readme
 from .readme import Line
 
+pytestmark = pytest.mark.timeout(300)  # the first of them waits for eight weeks of history
 EPS = Path(sys.executable).with_name("eps")
 
 

@@ -66,7 +66,7 @@ def test_a_clip_link_of_an_answer_opens_a_picture_of_its_event(http: httpx.Clien
         opened = httpx.get(shown["clip_url"])  # as it is, in a new tab
         assert opened.status_code == 200
         assert opened.headers["content-type"] == "image/svg+xml"
-        words = " ".join(fromstring(opened.content).itertext())  # noqa: S314 - ours
+        words = " ".join(fromstring(opened.content).itertext())  # noqa: S314 - drawn by us
         for part in ("SIMULATION", "Loading Dock", shown["label"], shown["description"][:40]):
             assert part in words
 

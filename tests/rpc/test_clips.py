@@ -39,7 +39,7 @@ HARMLESS = {"svg", "title", "style", "text", "rect", "polygon", "circle", "path"
 
 
 def texts(picture: bytes) -> list[str]:
-    return [one.text or "" for one in fromstring(picture).iter(f"{SVG}text")]  # noqa: S314 - ours
+    return [one.text or "" for one in fromstring(picture).iter(f"{SVG}text")]  # noqa: S314 - drawn by us
 
 
 def test_a_clip_says_where_when_what_and_that_it_is_a_simulation() -> None:
@@ -77,7 +77,7 @@ def test_whatever_a_text_holds_stays_text(text: str) -> None:
         description=text,
         event_type=text[:128],
     )
-    root = fromstring(draw_clip(strange, SITE))  # noqa: S314 - ours
+    root = fromstring(draw_clip(strange, SITE))  # noqa: S314 - drawn by us
     for one in root.iter():
         assert one.tag.removeprefix(SVG) in HARMLESS
         assert not [name for name in one.attrib if name.startswith("on") or "href" in name]

@@ -452,6 +452,89 @@ async def test_cameras_come_page_by_page_and_by_site(tmp_path: Path) -> None:
     assert kit.reason(foreign) == kit.reason(broken) == "PAGE_TOKEN_INVALID"
 
 
+def _covered(first: int, last: int, **fields: Any) -> event_service_pb2.ListCoverageRequest:
+    request = event_service_pb2.ListCoverageRequest(**fields)
+    request.time_range.start_time.seconds = first
+    request.time_range.end_time.seconds = last
+    return request
+
+
+async def test_recorded_spans_are_merged_and_cut_and_cameras_without_reports_say_so(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as stack:
+        await _three_cameras(stack)
+        later, off = a_span(), a_span(state=events_pb2.COVERAGE_STATE_OFFLINE)
+        for span, start, end in ((later, 3600, 7200), (off, 600, 1200)):
+            span.start_time.seconds, span.end_time.seconds = AT + start, AT + end
+        await stack.events.BatchIngestEvents(
+            event_service_pb2.BatchIngestEventsRequest(
+                coverage=CoverageBatch(coverage=[later, off])
+            )
+        )
+        response = await stack.events.ListCoverage(_covered(AT + 60, AT + 4000))
+        await kit.gone()
+    found = {(one.site, one.camera_id): one for one in response.cameras}
+    assert list(found) == [
+        ("school", "G330"),
+        ("school", "G331"),
+        ("school", "G999"),
+        ("yard", "Y1"),
+    ]
+    camera = found["school", "G330"]
+    assert [
+        (one.start_time.seconds - AT, one.end_time.seconds - AT) for one in camera.recorded
+    ] == [(60, 600), (1200, 4000)]
+    assert camera.coverage_known_range.end_time.seconds == AT + 7200
+    assert list(found["school", "G331"].recorded) == []
+    assert not found["school", "G331"].HasField("coverage_known_range")
+
+
+async def test_coverage_comes_page_by_page_by_camera_and_by_site(tmp_path: Path) -> None:
+    async with running(tmp_path) as stack:
+        await _three_cameras(stack)
+        request = _covered(AT, AT + 60, page_size=3)
+        first = await stack.events.ListCoverage(request)
+        request.page_token = first.next_page_token
+        second = await stack.events.ListCoverage(request)
+        yard = await stack.events.ListCoverage(_covered(AT, AT + 60, sites=["yard"]))
+        one = await stack.events.ListCoverage(_covered(AT, AT + 60, cameras=["G330"]))
+        request.time_range.end_time.seconds += 1
+        foreign = await kit.refused(stack.events.ListCoverage(request))
+        await kit.gone()
+    assert [found.camera_id for found in first.cameras] == ["G330", "G331", "G999"]
+    assert [found.camera_id for found in second.cameras] == ["Y1"]
+    assert second.next_page_token == ""
+    assert [found.camera_id for found in yard.cameras] == ["Y1"]
+    assert [len(found.recorded) for found in one.cameras] == [1]
+    assert kit.reason(foreign) == "PAGE_TOKEN_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "field"),
+    [
+        (None, AT, "time_range.start_time"),
+        (AT, None, "time_range.end_time"),
+        (AT, AT, "time_range.end_time"),
+        (AT, AT + 367 * 86_400, "time_range"),
+    ],
+)
+async def test_coverage_needs_a_time_of_at_most_366_days(
+    tmp_path: Path, first: int | None, last: int | None, field: str
+) -> None:
+    request = event_service_pb2.ListCoverageRequest()
+    request.time_range.SetInParent()
+    if first is not None:
+        request.time_range.start_time.seconds = first
+    if last is not None:
+        request.time_range.end_time.seconds = last
+    async with running(tmp_path) as stack:
+        error = await kit.refused(stack.events.ListCoverage(request))
+        await kit.gone()
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert violations(error) == [field]
+
+
 # ---- sites --------------------------------------------------------------------------------------
 
 

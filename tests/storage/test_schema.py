@@ -39,6 +39,7 @@ LATER = (
     "consents",
     *("insight_logs", "insights", "insight_names", "insight_revisions", "insight_requests"),
     *("mutes", "subscriptions", "fences"),
+    *("outbox", "outbox_destinations"),
 )
 
 

@@ -17,6 +17,8 @@ from typing import Any
 from tests.support.binaries import ROOT
 from tests.support.redis import RedisServer
 
+WAIT_S = 100.0  # an upper bound that a working machine never comes near
+
 
 @dataclass(slots=True)
 class Workers:
@@ -104,9 +106,9 @@ def workers(
                 raise
 
 
-def until(condition: Callable[[], Any]) -> None:
+def until(condition: Callable[[], Any], within_s: float = WAIT_S) -> None:
     """Wait for something that only looking at processes and files can tell."""
-    deadline = time.monotonic() + 120  # two workers take half a minute to start on a busy machine
+    deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("it did not come about")

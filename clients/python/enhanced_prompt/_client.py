@@ -38,6 +38,7 @@ from ._requests import (
     count_events_request,
     list_cameras_request,
     list_conversations_request,
+    list_coverage_request,
     list_events_request,
     list_prompt_responses_request,
     prompt_analytics_request,
@@ -51,7 +52,7 @@ from ._turn import TurnFlow
 from ._turn_stream import TurnStream
 from .errors import CallCancelled, EnhancedPromptError
 from .v1.answers_pb2 import PromptResponse
-from .v1.event_service_pb2 import CameraStatus, CountEventsResponse, GetEventRequest
+from .v1.event_service_pb2 import CameraCoverage, CameraStatus, CountEventsResponse, GetEventRequest
 from .v1.events_pb2 import Coverage, Event
 from .v1.history_service_pb2 import (
     ConversationMessage,
@@ -371,6 +372,22 @@ class Client(TemplateCalls, PromptCalls, InsightCalls, ConsentCalls, MetricsCall
         return self._pages(
             methods.LIST_CAMERAS,
             list_cameras_request(sites, as_of, page_size),
+            lambda page: page.cameras,
+        )
+
+    def list_coverage(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        cameras: Sequence[str] = (),
+        sites: Sequence[str] = (),
+        page_size: int = 0,
+    ) -> Iterator[CameraCoverage]:
+        """When cameras recorded between two instants, at most 366 days apart, by site and id."""
+        return self._pages(
+            methods.LIST_COVERAGE,
+            list_coverage_request(since, until, cameras, sites, page_size),
             lambda page: page.cameras,
         )
 

@@ -144,6 +144,9 @@ COUNT_EVENTS: Final = Method(
 LIST_CAMERAS: Final = Method(
     _events("ListCameras"), events.ListCamerasRequest, events.ListCamerasResponse
 )
+LIST_COVERAGE: Final = Method(
+    _events("ListCoverage"), events.ListCoverageRequest, events.ListCoverageResponse
+)
 
 SUBSCRIBE_INSIGHTS: Final = Method(
     _insights("SubscribeInsights"),

@@ -12,7 +12,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from .v1.answers_pb2 import ResponseType
 from .v1.chat_pb2 import ChatPrompt, ChatSetup, MultitaskPolicy
 from .v1.common_pb2 import TimeRange
-from .v1.event_service_pb2 import CountEventsRequest, ListCamerasRequest, ListEventsRequest
+from .v1.event_service_pb2 import (
+    CountEventsRequest,
+    ListCamerasRequest,
+    ListCoverageRequest,
+    ListEventsRequest,
+)
 from .v1.events_pb2 import EventFilter, EventGroupBy, EventOrder
 from .v1.history_service_pb2 import (
     AnalyticsBucket,
@@ -334,6 +339,19 @@ def list_cameras_request(
 ) -> ListCamerasRequest:
     """The first page of ListCameras."""
     return ListCamerasRequest(sites=sites, as_of=_optional(as_of), page_size=page_size)
+
+
+def list_coverage_request(
+    since: datetime,
+    until: datetime,
+    cameras: Sequence[str],
+    sites: Sequence[str],
+    page_size: int,
+) -> ListCoverageRequest:
+    """The first page of ListCoverage."""
+    return ListCoverageRequest(
+        time_range=time_range(since, until), cameras=cameras, sites=sites, page_size=page_size
+    )
 
 
 def list_conversations_request(

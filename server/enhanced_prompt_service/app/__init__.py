@@ -9,6 +9,7 @@ turning    turns
 noticing   insights: service, detectors, expiry
 callers    identity, limits, audit
 keeping    retention
+delivering what is sent to other services
 metering   numbers for Prometheus
 serving    the gRPC server and its drain
 creating   all of them, put together

@@ -22,6 +22,7 @@ from ..home import Home
 from ..insights.feed import channel
 from ..storage import Database, Stores, open_stores
 from ..workers.place import Place
+from .delivering import Addressed, addressed
 
 _log = structlog.get_logger("eps")
 
@@ -41,6 +42,7 @@ class Base:
         stores: Over the database.
         process: Name of this process in turn rows; unique among replicas and restarts.
         replica: The same, as callers are told it.
+        addressed: Where messages to other services go; None for nowhere.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Base:
     stores: Stores
     process: str
     replica: str
+    addressed: Addressed | None = None
 
 
 @asynccontextmanager
@@ -66,8 +69,13 @@ async def opened(settings: Settings, place: Place | None) -> AsyncGenerator[Base
         stack.push_async_callback(database.close)
         await database.migrate()
         bus = await stack.enter_async_context(_bus(settings, dependencies.add("bus").note))
+        to = addressed(settings, bus)
         stores = await open_stores(
-            database, default_zone=settings.time_zone, on_insights=_signal_insights(bus)
+            database,
+            default_zone=settings.time_zone,
+            on_insights=_signal_insights(bus),
+            announcer=None if to is None else to.announcer,
+            on_outbox=_unheard if to is None else to.nudger,
         )
         if home.alone:
             await _fail_orphans(stores, home, real_clock)
@@ -83,6 +91,7 @@ async def opened(settings: Settings, place: Place | None) -> AsyncGenerator[Base
             stores,
             process=f"{home.instance}/{born}",
             replica=f"{0 if place is None else place.index}-{born[:8]}",
+            addressed=to,
         )
 
 
@@ -116,6 +125,10 @@ async def _bus(settings: Settings, noted: Callable[[bool], None]) -> AsyncGenera
         settings.redis_url, prefix=settings.redis_prefix, log_ttl_s=keep_s, noted=noted
     ) as bus:
         yield bus
+
+
+def _unheard() -> None:
+    """Nobody wants to know of what is never written."""
 
 
 def _signal_insights(bus: Bus) -> Callable[[str], Coroutine[Any, Any, None]]:

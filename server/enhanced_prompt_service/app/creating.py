@@ -20,6 +20,7 @@ from ..workers.place import Place
 from .agents import AgentMaker, answering_agent, model_chain, prompt_tools, providers, warmer
 from .base import opened
 from .callers import consents, identities, limits, trail
+from .delivering import delivering, delivery_for, delivery_parts
 from .keeping import keeping
 from .metering import endpoint, live_metrics, memory_readings, metering, tracing
 from .noticing import detecting, expiring, insight_service, watching
@@ -75,6 +76,7 @@ async def create_app(
         run = await stack.enter_async_context(turns(base, agent, models, memory, metered, traces))
         warm = await stack.enter_async_context(warmer(base.stores, agent, chain))
         toolbox, templates, rules = prompt_tools(base, agent, chain)
+        delivery = delivery_for(base)
         health = ServiceHealth(
             base.replica,
             base.dependencies,
@@ -83,6 +85,7 @@ async def create_app(
             warm,
             lambda: providers(chain, run),
             base.real_clock.now,
+            delivery_parts(base, delivery),
         )
         insights = await insight_service(base, rules)
         live = live_metrics(base, metered.counts, health, run, memory, insights)
@@ -119,6 +122,7 @@ async def create_app(
         stack.push_async_callback(drain, server, run, settings.drain_s)
         await stack.enter_async_context(keeping(base, run))
         await stack.enter_async_context(expiring(base))
+        await stack.enter_async_context(delivering(delivery, metered.recorder))
         await warm.prewarm(Caller(), wait=True)
         await server.ready()
         await stack.enter_async_context(detecting(base))

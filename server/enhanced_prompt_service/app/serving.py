@@ -41,6 +41,7 @@ from ..sources.cloud_events import read_cloud_events
 from ..turns import Turns
 from .base import Base, new_id
 from .callers import auditors, tls
+from .delivering import on_export
 from .metering import Metering
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def _servicers(base: Base, served: Served) -> Mapping[str, object]:
             forget=served.turns.forget,
             may_audit=auditors(settings),
             heartbeat_s=settings.heartbeat_s,
+            on_export=on_export(base),
         ),
         "EventService": EventService(
             stores.events,

@@ -20,6 +20,7 @@ from .insights import insights
 from .keys import keys
 from .metrics import metrics
 from .models import models
+from .outbox import outbox
 from .prompting import classify, optimize
 from .serving import serve
 from .simulating import simulate
@@ -68,6 +69,7 @@ app.command()(metrics)
 app.command(name="import")(import_)
 app.add_typer(source, name="source")
 app.add_typer(keys, name="keys")
+app.add_typer(outbox, name="outbox")
 app.command()(simulate)
 app.command()(serve)
 app.command()(audit)

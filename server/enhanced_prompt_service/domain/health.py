@@ -105,18 +105,22 @@ class ReportsHealth(Protocol):
         ...
 
 
+Says = str | Callable[[], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Something that the service depends on.
 
-    `missing` says for people what its absence means, `there` what is there. Without a `required`
+    `missing` says for people what its absence means, `there` what is there; functions are asked
+    when somebody wants to know. Without a `required`
     part the service does not work; without another one it works with something missing.
     """
 
     dependency: Dependency
     ask: Probe
-    there: str
-    missing: str
+    there: Says
+    missing: Says
     required: bool
 
 
@@ -198,7 +202,8 @@ class Reporter:
 def _component(part: Part) -> ComponentHealth:
     state = part.dependency.state
     status = Health.HEALTHY if state.up else Health.UNHEALTHY
-    detail = part.there if state.up else part.missing
+    said = part.there if state.up else part.missing
+    detail = said if isinstance(said, str) else said()
     return ComponentHealth(state.name, status, detail, state.since, state.degraded_s)
 
 

@@ -97,6 +97,7 @@ _TABLE: dict[str, dict[str, Rule]] = {
         "GetEventClip": Rule(_KNOWN, _NOT),
         "CountEvents": Rule(_KNOWN, _NOT),
         "ListCameras": Rule(_ALL, _NOT),
+        "ListCoverage": Rule(_ALL, _NOT),
     },
     "SiteService": {
         "PutSite": Rule(_SENDERS, _NOT, audited=True),

@@ -25,8 +25,9 @@ from sqlalchemy import (
 from ..domain.conversations import Deleted, Gone
 from ..domain.errors import NotFound, Reason
 from ..domain.identity import Caller
+from ..domain.outbox import Announcer, conversation_lane
 from ..domain.turns import TurnState
-from . import dialects, history_index
+from . import dialects, history_index, outbox
 from .instants import to_us
 from .session import Session, Statement
 from .tables import conversations, deleted_conversations, deleted_requests, turns
@@ -36,7 +37,13 @@ KEPT = timedelta(hours=24)
 """How long a tombstone stands: as long as a request_id is remembered."""
 
 
-def delete(session: Session, caller: Caller, conversation_id: str, now: datetime) -> Deleted:
+def delete(
+    session: Session,
+    caller: Caller,
+    conversation_id: str,
+    now: datetime,
+    announcer: Announcer | None = None,
+) -> Deleted:
     """Delete one of the caller's own; again within a day it says the same."""
     name = storable(conversation_id)
     row = conversations.c
@@ -55,12 +62,21 @@ def delete(session: Session, caller: Caller, conversation_id: str, now: datetime
         if before is None:
             raise NotFound("conversation", conversation_id, reason=Reason.CONVERSATION_NOT_FOUND)
         return Deleted(before, Gone(caller, name))
-    gone = _bury(session, caller, name, now)
+    gone = _bury(session, caller, name, now, announcer)
     return Deleted(len(gone.turn_ids), gone)
 
 
-def _bury(session: Session, owner: Caller, conversation_id: str, now: datetime) -> Gone:
-    """Tombstones first, then everything else; the conversation's row is locked already."""
+def _bury(
+    session: Session,
+    owner: Caller,
+    conversation_id: str,
+    now: datetime,
+    announcer: Announcer | None,
+) -> Gone:
+    """Tombstones first, then everything else; the conversation's row is locked already.
+
+    What others were owed of it is withdrawn; those who want to know hear that it is gone.
+    """
     row, tenant, user = turns.c, owner.tenant, owner.user
     of_it: tuple[ColumnElement[bool], ...] = (
         row.tenant == tenant,
@@ -99,6 +115,10 @@ def _bury(session: Session, owner: Caller, conversation_id: str, now: datetime) 
             talk.tenant == tenant, talk.user_id == user, talk.conversation_id == conversation_id
         )
     )
+    outbox.withdraw(session, conversation_lane(tenant, user, conversation_id), now)
+    if announcer is not None:
+        told = announcer.conversation_deleted(owner, conversation_id, len(turn_ids), now)
+        outbox.add(session, told, now)
     if not running:
         return Gone(owner, conversation_id, turn_ids)
     return Gone(owner, conversation_id, turn_ids, running[0].turn_id, running[0].runner)
@@ -149,7 +169,11 @@ def forget_tombstones(session: Session, now: datetime) -> int:
 
 
 def delete_inactive(
-    session: Session, before: datetime, now: datetime, most: int
+    session: Session,
+    before: datetime,
+    now: datetime,
+    most: int,
+    announcer: Announcer | None = None,
 ) -> tuple[Gone, ...]:
     """Delete conversations, of anybody, without activity since `before`: at most so many.
 
@@ -174,6 +198,6 @@ def delete_inactive(
         .with_for_update(skip_locked=True)
     ).all()
     return tuple(
-        _bury(session, Caller(tenant, user), conversation_id, now)
+        _bury(session, Caller(tenant, user), conversation_id, now, announcer)
         for tenant, user, conversation_id in old
     )

@@ -29,7 +29,8 @@ from ..domain.insights import (
     settled,
     visible,
 )
-from . import dialects, fences, insight_log, insight_rows
+from ..domain.outbox import Announcer
+from . import dialects, fences, insight_log, insight_rows, outbox
 from .failures import RunAgain
 from .insight_log import Entry
 from .insight_rows import Known
@@ -52,8 +53,9 @@ def publish(
     fence: Fence | None,
     request_id: str,
     request_hash: str,
+    announcer: Announcer | None = None,
 ) -> Published:
-    """Make an insight, or let the unresolved one with its key grow."""
+    """Make an insight, or let the unresolved one with its key grow; write what that owes."""
     tenant = caller.tenant
     if fence is not None:
         fences.check(session, fence)
@@ -97,6 +99,8 @@ def publish(
                 created_us=to_us(now),
             )
         )
+    if entry is not None and announcer is not None:
+        outbox.add(session, announcer.insight_said(tenant, insight, entry.heard, now), now)
     position = None if entry is None else insight_log.append(session, tenant, [entry])
     return Published(insight, bool(found), position)
 

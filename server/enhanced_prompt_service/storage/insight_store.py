@@ -20,9 +20,11 @@ from ..domain.insights import (
     Published,
     Verdict,
 )
+from ..domain.outbox import Announcer
 from ..domain.times import Interval
 from . import insight_changes, insight_log, insight_rows, permission, subscriptions
 from .database import Database
+from .outbox_store import OnOutbox, unheard
 
 OnChange = Callable[[str], Awaitable[None]]
 """Told the tenant whose log grew, after the commit."""
@@ -45,10 +47,14 @@ class SqlInsightStore:
         *,
         on_change: OnChange = nobody,
         new_id: Callable[[], str] = _new_id,
+        announcer: Announcer | None = None,
+        on_outbox: OnOutbox = unheard,
     ) -> None:
         self._database = database
         self._on_change = on_change
         self._new_id = new_id
+        self._announcer = announcer
+        self._on_outbox = on_outbox
 
     async def page(
         self,
@@ -90,9 +96,12 @@ class SqlInsightStore:
                 fence=fence,
                 request_id=request_id,
                 request_hash=request_hash,
+                announcer=self._announcer,
             )
         )
         if published.position is not None:
+            if self._announcer is not None:
+                self._on_outbox()
             await self._on_change(caller.tenant)
         return published
 

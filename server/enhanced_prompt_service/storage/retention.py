@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from ..domain.insights import InsightStatus
+from ..domain.outbox import Announcer
 from ..domain.retention import Removed
 from . import deletion, dialects, event_sums, insight_changes, kinds, tenancy
 from .insight_tables import (
@@ -22,9 +23,15 @@ from .session import Session
 from .tables import event_text, events, tenants
 
 
-def conversations(session: Session, before: datetime, now: datetime, most: int) -> Removed:
+def conversations(
+    session: Session,
+    before: datetime,
+    now: datetime,
+    most: int,
+    announcer: Announcer | None = None,
+) -> Removed:
     """Conversations without activity since an instant, with all that hangs on them."""
-    gone = deletion.delete_inactive(session, before, now, most)
+    gone = deletion.delete_inactive(session, before, now, most, announcer)
     return Removed(conversations=len(gone), gone=gone, more=len(gone) == most)
 
 

@@ -42,6 +42,7 @@ from ..domain.events import (
 from ..domain.fences import FenceStore
 from ..domain.identity import Caller
 from ..domain.insights import InsightStore
+from ..domain.outbox import Announcer, OutboxStore, Outgoing
 from ..domain.retention import Removed, RetentionStore
 from ..domain.standing import StandingStore
 from ..domain.stores import (
@@ -85,6 +86,7 @@ from .fences import SqlFenceStore
 from .ingest import Memory, Stored, ingest
 from .insight_store import OnChange, SqlInsightStore, nobody
 from .kinds import KindIds
+from .outbox_store import OnOutbox, SqlOutboxStore, unheard
 from .session import Session
 from .standing import SqlStandingStore
 from .tables import sites, tenants
@@ -306,8 +308,15 @@ class SqlCatalogueStore:
 class SqlTurnStore:
     """`domain.stores.TurnStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        announcer: Announcer | None = None,
+        on_outbox: OnOutbox = unheard,
+    ) -> None:
         self._database = database
+        self._announcer = announcer
+        self._on_outbox = on_outbox
 
     async def begin(
         self,
@@ -351,7 +360,10 @@ class SqlTurnStore:
         usage: Usage | None = None,
     ) -> bool:
         """The closing transaction; False when the attempt does not run any more."""
-        return await self._database.write(
+        outgoing: Sequence[Outgoing] = ()
+        if self._announcer is not None and response is not None:
+            outgoing = self._announcer.turn_ended(caller, state, attempt, response, now)
+        closed = await self._database.write(
             lambda session: turns.finish(
                 session,
                 caller,
@@ -362,8 +374,12 @@ class SqlTurnStore:
                 response=response,
                 error=error,
                 usage=usage,
+                outgoing=outgoing,
             )
         )
+        if closed and outgoing:
+            self._on_outbox()
+        return closed
 
     async def get_turn(self, caller: Caller, turn_id: str) -> TurnRow:
         """One turn of the caller's own. Raises NotFound (TURN_NOT_FOUND)."""
@@ -414,8 +430,15 @@ class SqlTurnStore:
 class SqlConversationStore:
     """`domain.stores.ConversationStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        announcer: Announcer | None = None,
+        on_outbox: OnOutbox = unheard,
+    ) -> None:
         self._database = database
+        self._announcer = announcer
+        self._on_outbox = on_outbox
 
     async def get_conversation(self, caller: Caller, conversation_id: str) -> Conversation:
         """The whole conversation. Raises NotFound (CONVERSATION_NOT_FOUND)."""
@@ -480,9 +503,13 @@ class SqlConversationStore:
         self, caller: Caller, conversation_id: str, now: datetime
     ) -> Deleted:
         """Delete a conversation with all that hangs on it."""
-        return await self._database.write(
-            lambda session: deletion.delete(session, caller, conversation_id, now)
+        announcer = self._announcer
+        deleted = await self._database.write(
+            lambda session: deletion.delete(session, caller, conversation_id, now, announcer)
         )
+        if announcer is not None:
+            self._on_outbox()
+        return deleted
 
     async def next_exported(
         self, caller: Caller, chosen: ExportFilter, resume_token: str = ""
@@ -532,9 +559,12 @@ class SqlUsageStore:
 class SqlRetentionStore:
     """`domain.retention.RetentionStore`."""
 
-    def __init__(self, database: Database, default_zone: str) -> None:
+    def __init__(
+        self, database: Database, default_zone: str, announcer: Announcer | None = None
+    ) -> None:
         self._database = database
         self._default_zone = default_zone
+        self._announcer = announcer
 
     async def remove_old(
         self,
@@ -551,7 +581,11 @@ class SqlRetentionStore:
         if conversations_before is not None:
             before = conversations_before
             rounds.append(
-                await write(lambda session: retention.conversations(session, before, now, most))
+                await write(
+                    lambda session: retention.conversations(
+                        session, before, now, most, self._announcer
+                    )
+                )
             )
         if events_before is not None:
             names = await self._database.read(retention.tenant_names)
@@ -596,13 +630,21 @@ class Stores:
     keys: KeyStore
     audit: AuditLog
     standing: StandingStore
+    outbox: OutboxStore
     consents: ConsentStore
 
 
 async def open_stores(
-    database: Database, *, default_zone: str = "UTC", on_insights: OnChange = nobody
+    database: Database,
+    *,
+    default_zone: str = "UTC",
+    on_insights: OnChange = nobody,
+    announcer: Announcer | None = None,
+    on_outbox: OnOutbox = unheard,
 ) -> Stores:
     """Stores over a migrated database. `on_insights` hears of each tenant whose log grew.
+
+    `announcer` says what others are owed of each change; `on_outbox` hears when that was written.
 
     `default_zone` is the IANA zone of sites that nobody declared. Where it is another than the
     last time, the local columns of their events are computed anew.
@@ -613,17 +655,18 @@ async def open_stores(
         database,
         events_store,
         SqlCatalogueStore(database, default_zone, events_store.memory),
-        SqlTurnStore(database),
-        SqlConversationStore(database),
-        SqlRetentionStore(database, default_zone),
+        SqlTurnStore(database, announcer, on_outbox),
+        SqlConversationStore(database, announcer, on_outbox),
+        SqlRetentionStore(database, default_zone, announcer),
         SqlTemplateStore(database),
         SqlUsageStore(database),
-        SqlInsightStore(database, on_change=on_insights),
+        SqlInsightStore(database, on_change=on_insights, announcer=announcer, on_outbox=on_outbox),
         SqlFenceStore(database),
         SqlDetectionStore(database),
         SqlKeyStore(database),
         SqlAuditLog(database),
         SqlStandingStore(database),
+        SqlOutboxStore(database, announcer, on_outbox),
         SqlConsentStore(database),
     )
 

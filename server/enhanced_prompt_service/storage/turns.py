@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +24,9 @@ from ..domain.answers import PromptResponse, Usage
 from ..domain.conversations import ConversationStamp
 from ..domain.errors import Conflict, NotFound, Reason
 from ..domain.identity import Caller
+from ..domain.outbox import Outgoing
 from ..domain.turns import TurnError, TurnRow, TurnState
-from . import codec, deletion, dialects, history_index, leases, model_calls
+from . import codec, deletion, dialects, history_index, leases, model_calls, outbox
 from .failures import RunAgain
 from .instants import from_us, to_us
 from .session import Session
@@ -305,8 +307,9 @@ def finish(
     response: PromptResponse | None,
     error: TurnError | None,
     usage: Usage | None,
+    outgoing: Sequence[Outgoing] = (),
 ) -> bool:
-    """Close a running attempt; False when it is not running any more."""
+    """Close a running attempt, and write what it owes; False when it is not running any more."""
     if usage is None and response is not None:
         usage = response.usage
     values = {
@@ -335,6 +338,8 @@ def finish(
     if response is not None:
         history_index.add(session, caller, conversation_id, turn_id, created_us, response)
     _count_closed(session, caller, conversation_id, now, stored=response is not None)
+    if outgoing:
+        outbox.add(session, outgoing, now)
     return True
 
 

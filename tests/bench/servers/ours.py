@@ -1,6 +1,6 @@
 """Our server as `eps serve` runs it, with an agent of the bench or its own.
 
-    python -m tests.bench.servers.ours node|model|chained|provider|grounded|flood|stoppable
+    python -m tests.bench.servers.ours node|model|chained|provider|grounded|flood|long|stoppable
 
 `provider` answers with what EPS_MODELS names. `--pause S` slows the model down.
 `--port P --own-port Q` makes it one of several workers on port P. Storage is where EPS_HOME or
@@ -25,7 +25,7 @@ from enhanced_prompt_service.config import Settings
 from enhanced_prompt_service.storage import Stores
 from enhanced_prompt_service.workers.place import Place
 
-AGENTS = ("node", "model", "chained", "provider", "grounded", "flood", "stoppable")
+AGENTS = ("node", "model", "chained", "provider", "grounded", "flood", "long", "stoppable")
 
 
 async def main(agent: str, pause_s: float, place: Place | None) -> None:
@@ -45,6 +45,8 @@ async def main(agent: str, pause_s: float, place: Place | None) -> None:
                 return agents.chained_agent(stores, settings)
             case "flood":
                 return agents.FloodAgent()
+            case "long":
+                return agents.LongAgent(pause_s)
             case "stoppable":
                 return agents.StoppableAgent()
             case _:

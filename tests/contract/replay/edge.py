@@ -147,9 +147,11 @@ class Reattaching:
                         yield raw
                     return
             except Refused as error:
-                closed = last is not None and kind_of(last) in CLOSING
-                if closed or not _broken(error):
+                kind = None if last is None else kind_of(last)
+                if kind == "failed" or not _broken(error):
                     raise
+                if kind in CLOSING:  # only the trailers were cut off
+                    return
             self.cut += last is not None
 
 

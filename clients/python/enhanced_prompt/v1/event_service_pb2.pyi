@@ -617,6 +617,120 @@ class ListCamerasResponse(_message.Message):
 Global___ListCamerasResponse: _TypeAlias = ListCamerasResponse  # noqa: Y015
 
 @_typing.final
+class ListCoverageRequest(_message.Message):
+    """ListCoverageRequest says of what time and which cameras."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: _builtins.int
+    CAMERAS_FIELD_NUMBER: _builtins.int
+    SITES_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """page_size is how many cameras to return at most: 0 to 1,000, 0 meaning 50."""
+    page_token: _builtins.str
+    """page_token is next_page_token of the page before, with the same arguments."""
+    @_builtins.property
+    def time_range(self) -> _common_pb2.TimeRange:
+        """time_range of site time, both ends set: at most 366 days."""
+
+    @_builtins.property
+    def cameras(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """cameras are exact camera ids; none for all. At most 1,000."""
+
+    @_builtins.property
+    def sites(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """sites are exact site ids; none for all. At most 100."""
+
+    def __init__(
+        self,
+        *,
+        time_range: _common_pb2.TimeRange | None = ...,
+        cameras: _abc.Iterable[_builtins.str] | None = ...,
+        sites: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time_range", b"time_range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cameras", b"cameras", "page_size", b"page_size", "page_token", b"page_token", "sites", b"sites", "time_range", b"time_range"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCoverageRequest: _TypeAlias = ListCoverageRequest  # noqa: Y015
+
+@_typing.final
+class ListCoverageResponse(_message.Message):
+    """ListCoverageResponse is a page of cameras."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMERAS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """next_page_token for the next page; empty on the last one."""
+    @_builtins.property
+    def cameras(self) -> _containers.RepeatedCompositeFieldContainer[Global___CameraCoverage]:
+        """cameras by site and camera_id."""
+
+    def __init__(
+        self,
+        *,
+        cameras: _abc.Iterable[Global___CameraCoverage] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cameras", b"cameras", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCoverageResponse: _TypeAlias = ListCoverageResponse  # noqa: Y015
+
+@_typing.final
+class CameraCoverage(_message.Message):
+    """CameraCoverage is when a camera recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_FIELD_NUMBER: _builtins.int
+    CAMERA_ID_FIELD_NUMBER: _builtins.int
+    RECORDED_FIELD_NUMBER: _builtins.int
+    COVERAGE_KNOWN_RANGE_FIELD_NUMBER: _builtins.int
+    site: _builtins.str
+    """site is the id of its site."""
+    camera_id: _builtins.str
+    """camera_id is its id, unique in the site."""
+    @_builtins.property
+    def recorded(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.TimeRange]:
+        """recorded are the spans in which it did, cut to the time asked for: in order, none touching
+        another.
+        """
+
+    @_builtins.property
+    def coverage_known_range(self) -> _common_pb2.TimeRange:
+        """coverage_known_range is from when to when the camera reported coverage; unset where never, and
+        then nothing is known of its silence.
+        """
+
+    def __init__(
+        self,
+        *,
+        site: _builtins.str = ...,
+        camera_id: _builtins.str = ...,
+        recorded: _abc.Iterable[_common_pb2.TimeRange] | None = ...,
+        coverage_known_range: _common_pb2.TimeRange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["coverage_known_range", b"coverage_known_range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera_id", b"camera_id", "coverage_known_range", b"coverage_known_range", "recorded", b"recorded", "site", b"site"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CameraCoverage: _TypeAlias = CameraCoverage  # noqa: Y015
+
+@_typing.final
 class CameraStatus(_message.Message):
     """CameraStatus is a camera, what is known of its state, and what it has seen."""
 

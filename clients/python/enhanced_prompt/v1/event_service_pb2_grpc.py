@@ -76,6 +76,11 @@ class EventServiceStub:
                 request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCamerasRequest.SerializeToString,
                 response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCamerasResponse.FromString,
                 _registered_method=True)
+        self.ListCoverage = channel.unary_unary(
+                '/enhanced_prompt.v1.EventService/ListCoverage',
+                request_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCoverageRequest.SerializeToString,
+                response_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCoverageResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer:
@@ -153,6 +158,14 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCoverage(self, request, context):
+        """ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+        order. Only in a recorded span does no event mean that nothing happened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -195,6 +208,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.ListCameras,
                     request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCamerasRequest.FromString,
                     response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCamerasResponse.SerializeToString,
+            ),
+            'ListCoverage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCoverage,
+                    request_deserializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCoverageRequest.FromString,
+                    response_serializer=enhanced__prompt_dot_v1_dot_event__service__pb2.ListCoverageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -415,6 +433,33 @@ class EventService:
             '/enhanced_prompt.v1.EventService/ListCameras',
             enhanced__prompt_dot_v1_dot_event__service__pb2.ListCamerasRequest.SerializeToString,
             enhanced__prompt_dot_v1_dot_event__service__pb2.ListCamerasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCoverage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/enhanced_prompt.v1.EventService/ListCoverage',
+            enhanced__prompt_dot_v1_dot_event__service__pb2.ListCoverageRequest.SerializeToString,
+            enhanced__prompt_dot_v1_dot_event__service__pb2.ListCoverageResponse.FromString,
             options,
             channel_credentials,
             insecure,

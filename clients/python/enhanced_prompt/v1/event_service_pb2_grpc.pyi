@@ -70,6 +70,10 @@ class EventServiceStub:
     """ListCameras lists the cameras that are declared or that events name, with their state and what
     they saw, by site and camera_id.
     """
+    ListCoverage: _grpc.UnaryUnaryMultiCallable[_event_service_pb2.ListCoverageRequest, _event_service_pb2.ListCoverageResponse]
+    """ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+    order. Only in a recorded span does no event mean that nothing happened.
+    """
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
@@ -112,6 +116,10 @@ class EventServiceAsyncStub(EventServiceStub):
     ListCameras: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListCamerasRequest, _event_service_pb2.ListCamerasResponse]  # type: ignore[assignment]
     """ListCameras lists the cameras that are declared or that events name, with their state and what
     they saw, by site and camera_id.
+    """
+    ListCoverage: _aio.UnaryUnaryMultiCallable[_event_service_pb2.ListCoverageRequest, _event_service_pb2.ListCoverageResponse]  # type: ignore[assignment]
+    """ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+    order. Only in a recorded span does no event mean that nothing happened.
     """
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -200,6 +208,16 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_event_service_pb2.ListCamerasResponse, _abc.Awaitable[_event_service_pb2.ListCamerasResponse]]:
         """ListCameras lists the cameras that are declared or that events name, with their state and what
         they saw, by site and camera_id.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCoverage(
+        self,
+        request: _event_service_pb2.ListCoverageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_service_pb2.ListCoverageResponse, _abc.Awaitable[_event_service_pb2.ListCoverageResponse]]:
+        """ListCoverage lists when cameras recorded, for the cameras that ListCameras lists and in its
+        order. Only in a recorded span does no event mean that nothing happened.
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from enhanced_prompt.v1 import event_service_pb2 as pb
 
 from ...domain.catalogue import Camera
-from ...domain.errors import InvalidArgument, Reason
 from ...domain.events import Coverage, SeenKind
 from ...domain.identity import Caller
 from ...domain.stores import CatalogueStore, EventStore
 from ...domain.times import Interval
 from ..convert.events import STATE_NUMBERS, kind_message
 from ..convert.times import time_range
+from ._camera_tokens import Key, after_of, binding, token_of
 
 MOST_KINDS = 100
-
-Key = tuple[str, str]
-"""Site and camera id."""
 
 
 async def camera_page(
@@ -41,8 +34,8 @@ async def camera_page(
 
     Raises InvalidArgument (PAGE_TOKEN_INVALID) for a token of another listing.
     """
-    bound = _binding(caller, arguments)
-    after = _read(page_token, bound) if page_token else None
+    bound = binding(caller, arguments)
+    after = after_of(page_token, bound) if page_token else None
     wanted = frozenset(sites)
     known = await catalogue.catalogue(caller)
     cameras: dict[Key, Camera] = {
@@ -71,7 +64,7 @@ async def camera_page(
             )
             for key in chosen
         ],
-        next_page_token=_token(chosen[-1], bound) if len(keys) > len(chosen) else "",
+        next_page_token=token_of(chosen[-1], bound) if len(keys) > len(chosen) else "",
     )
 
 
@@ -116,31 +109,3 @@ def _camera(
     if reported is not None:
         found.coverage_known_range.CopyFrom(time_range(reported))
     return found
-
-
-# ---- page tokens: no secret is in them, so a digest of what they belong to is enough ------------
-
-
-def _binding(caller: Caller, arguments: str) -> str:
-    text = json.dumps([caller.tenant, caller.user, arguments])
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _token(last: Key, bound: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([bound, *last]).encode()).decode()
-
-
-def _read(token: str, bound: str) -> Key:
-    try:
-        match json.loads(base64.urlsafe_b64decode(token.encode("ascii"))):
-            case [found, str(site), str(camera_id)] if found == bound:
-                return site, camera_id
-            case _:
-                pass
-    except (UnicodeError, binascii.Error, ValueError, RecursionError):
-        pass
-    raise InvalidArgument.of(
-        "page_token",
-        "not a token of this listing: ask without one to begin again",
-        reason=Reason.PAGE_TOKEN_INVALID,
-    )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from enhanced_prompt.v1 import common_pb2
 from enhanced_prompt.v1 import history_service_pb2 as pb
 
-from ...domain.conversations import Exported, ExportFilter
+from ...domain.conversations import Conversation, Exported, ExportFilter
 from ...domain.identity import Caller
 from ...domain.stores import ConversationStore
 from ..call import Call
 from ..convert.answers import prompt_response
 from ..convert.conversations import conversation_message
 from ..convert.times import timestamp
+
+OnExport = Callable[[Caller, Conversation], Awaitable[None]]
+"""Hears of each conversation before it is written, and of whose it is."""
 
 
 async def write_export(
@@ -28,6 +32,7 @@ async def write_export(
     include_responses: bool,
     heartbeat_s: float,
     now: Callable[[], datetime],
+    on_export: OnExport | None = None,
 ) -> None:
     """Write all that follow a token, one at a time, then `completed`.
 
@@ -47,6 +52,10 @@ async def write_export(
         )
         if include_responses:
             message.responses.extend(prompt_response(one) for one in found.conversation.responses)
+        if on_export is not None:
+            await on_export(
+                replace(owner, user=found.conversation.summary.user), found.conversation
+            )
         await call.write(pb.ExportConversationsResponse(exported=message, resume_token=token))
         count += 1
     await call.write(

@@ -19,6 +19,7 @@ from ..convert.times import instant
 from ._cameras import camera_page
 from ._clip import MEDIA_TYPE, draw_clip
 from ._cloud_events import take_posted
+from ._coverage import coverage_page, period
 from ._ingest import Tally, take_in
 from ._pages import fitting
 
@@ -158,6 +159,26 @@ class EventService:
                 sites=request.sites,
                 as_of=as_of,
                 arguments=repr((sorted(request.sites), given)),
+                page_size=size,
+                page_token=request.page_token,
+            )
+
+        return await fitting(request.page_size, fetch)
+
+    async def ListCoverage(  # noqa: N802
+        self, request: pb.ListCoverageRequest, call: Call
+    ) -> pb.ListCoverageResponse:
+        """Cameras with the spans in which they recorded."""
+        window = period(request)
+
+        async def fetch(size: int) -> pb.ListCoverageResponse:
+            return await coverage_page(
+                self._events,
+                self._catalogue,
+                call.caller,
+                window=window,
+                cameras=request.cameras,
+                sites=request.sites,
                 page_size=size,
                 page_token=request.page_token,
             )

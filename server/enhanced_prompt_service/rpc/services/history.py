@@ -35,7 +35,7 @@ from ..convert.conversations import (
     summary_message,
 )
 from ..convert.times import interval
-from ._export import write_export
+from ._export import OnExport, write_export
 from ._pages import DEFAULT_PAGE, fitting
 
 _OF_USER = "of_user"  # whose conversations an auditor reads, for the audit log
@@ -53,7 +53,8 @@ class HistoryService:
 
     `forget` stops what still runs in deleted conversations and drops what is left of them.
     `may_audit` says who may read what other users of the tenant asked. A stream that was idle for
-    `heartbeat_s` seconds gets a heartbeat. `time_zone` is the tenant's IANA zone.
+    `heartbeat_s` seconds gets a heartbeat. `on_export` hears of what is exported. `time_zone` is
+    the tenant's IANA zone.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class HistoryService:
         may_audit: Callable[[Caller], bool] = lambda _: False,
         heartbeat_s: float = 15.0,
         time_zone: str = "UTC",
+        on_export: OnExport | None = None,
     ) -> None:
         self._conversations = conversations
         self._now = now
@@ -72,6 +74,7 @@ class HistoryService:
         self._may_audit = may_audit
         self._heartbeat_s = heartbeat_s
         self._time_zone = time_zone
+        self._on_export = on_export
 
     async def GetConversation(  # noqa: N802
         self, request: pb.GetConversationRequest, call: Call
@@ -227,6 +230,7 @@ class HistoryService:
             include_responses=request.include_responses,
             heartbeat_s=self._heartbeat_s,
             now=self._now,
+            on_export=self._on_export,
         )
 
     def _whole(self, request: Any, call: Call) -> Caller:

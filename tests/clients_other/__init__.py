@@ -1,0 +1,1 @@
+"""The clients in Go, TypeScript and Java, built here and run against real servers."""

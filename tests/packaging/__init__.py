@@ -1,0 +1,1 @@
+"""What is given out, as somebody without this checkout gets it."""
