@@ -364,7 +364,12 @@ TABLE: Mapping[str, tuple[Cell, ...]] = {
     ),
     "EventService/ListCoverage": (
         Cell(lambda _: ev.ListCoverageRequest(time_range=HOUR), TENANTS),
-        Cell(lambda one: ev.ListCoverageRequest(time_range=HOUR, cameras=[one.camera]), TENANTS),
+        Cell(
+            lambda one: ev.ListCoverageRequest(
+                time_range=HOUR, cameras=[one.camera], sites=[one.site]
+            ),
+            TENANTS,
+        ),
     ),
     "SiteService/PutSite": (
         Cell(

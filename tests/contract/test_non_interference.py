@@ -442,11 +442,12 @@ def _events(wire: Wire) -> Iterator[tuple[str, Told]]:
         yield "EventService/GetEventClip", wire.call("EventService/GetEventClip", drawn)
     for told in pages(wire, "EventService/ListCameras", ev.ListCamerasRequest(as_of=at(120))):
         yield "EventService/ListCameras", told
-    for told in pages(wire, "EventService/ListCoverage", ev.ListCoverageRequest(time_range=EVER)):
+    day = common_pb2.TimeRange(start_time=at(-720), end_time=at(720))
+    for told in pages(wire, "EventService/ListCoverage", ev.ListCoverageRequest(time_range=day)):
         yield "EventService/ListCoverage", told
-    for cameras in (["G1"], ["V1"], ["nowhere"]):
-        covered = ev.ListCoverageRequest(time_range=EVER, cameras=cameras)
-        yield "EventService/ListCoverage", wire.call("EventService/ListCoverage", covered)
+    for camera in ("G1", "V1"):
+        of_one = ev.ListCoverageRequest(time_range=day, cameras=[camera])
+        yield "EventService/ListCoverage", wire.call("EventService/ListCoverage", of_one)
     for site in ("school", "vault", "nowhere"):
         yield (
             "EventService/ListCameras",
