@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from datetime import datetime
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .session import SERVICE_ERROR, USAGE, need_server_parts
+from .database import on_database
+from .session import USAGE
 from .terminal import clean, fail
 
 if TYPE_CHECKING:
@@ -51,19 +51,4 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _read(**chosen: Any) -> list[AuditEntry]:
-    try:
-        from ..app import administering
-        from ..config import Settings
-        from ..domain.errors import ServiceError
-    except ImportError as error:
-        need_server_parts(error)
-        raise
-
-    async def read() -> list[AuditEntry]:
-        async with administering(Settings.from_environment()) as stores:
-            return await stores.audit.read_audit(**chosen)
-
-    try:
-        return asyncio.run(read())
-    except (ServiceError, OSError) as error:
-        fail(f"the database can't be used: {error}", SERVICE_ERROR)
+    return on_database(lambda stores: stores.audit.read_audit(**chosen))

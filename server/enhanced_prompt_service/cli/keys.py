@@ -5,18 +5,18 @@ A server takes a revocation over within seconds; it need not run.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from .session import SERVICE_ERROR, USAGE, need_server_parts
+from .database import on_database
+from .session import SERVICE_ERROR, USAGE
 from .terminal import fail
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def create(
         sites=frozenset(site) if site else None,
         expires_at=None if days is None else now + timedelta(days=days),
     )
-    _work(lambda stores: _done(stores, stores.keys.add_key(row), "keys.create", tenant, key_id))
+    on_database(
+        lambda stores: _done(stores, stores.keys.add_key(row), "keys.create", tenant, key_id)
+    )
     typer.echo(key)
     print(f"{key_id} is kept as a digest only: store the key now.", file=sys.stderr)  # noqa: T201
 
@@ -84,7 +86,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="Its id, as `eps keys list` shows.")],
 ) -> None:
     """Refuse a key from now on, and end its streams."""
-    revoked = _work(
+    revoked = on_database(
         lambda stores: _done(
             stores, stores.keys.revoke_key(key_id, datetime.now(UTC)), "keys.revoke", "", key_id
         )
@@ -101,7 +103,7 @@ def list_(
 ) -> None:
     """Every key, oldest first; never the keys themselves."""
     now = datetime.now(UTC)
-    for one in _work(lambda stores: stores.keys.list_keys(tenant)):
+    for one in on_database(lambda stores: stores.keys.list_keys(tenant)):
         shown = _shown(one, now)
         if as_json:
             typer.echo(json.dumps(shown, ensure_ascii=False))
@@ -152,23 +154,3 @@ async def _done(stores: Stores, work: Awaitable[T], action: str, tenant: str, ke
     )
     await stores.audit.append_audit([entry])
     return result
-
-
-def _work(do: Callable[[Stores], Awaitable[T]]) -> T:
-    """Do something with the stores of the configured database."""
-    try:
-        from ..app import administering
-        from ..config import Settings
-        from ..domain.errors import ServiceError
-    except ImportError as error:
-        need_server_parts(error)
-        raise
-
-    async def work() -> T:
-        async with administering(Settings.from_environment()) as stores:
-            return await do(stores)
-
-    try:
-        return asyncio.run(work())
-    except (ServiceError, OSError) as error:
-        fail(f"the database can't be used: {error}", SERVICE_ERROR)

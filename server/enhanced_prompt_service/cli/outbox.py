@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from .database import on_database
 from .session import SERVICE_ERROR, USAGE, need_server_parts
 from .terminal import clean, fail
 
@@ -53,7 +53,7 @@ def list_(
 ) -> None:
     """The newest entries, newest first, without what is in them."""
     chosen = _chosen(destination, state, tenant)
-    for one in _work(lambda stores: stores.outbox.entries(chosen, most=limit)):
+    for one in on_database(lambda stores: stores.outbox.entries(chosen, most=limit)):
         shown = _shown(one)
         if as_json:
             typer.echo(json.dumps(shown, ensure_ascii=False))
@@ -69,7 +69,7 @@ def list_(
 @outbox.command()
 def show(entry_id: Annotated[int, typer.Argument(metavar="ID", help="Its number.")]) -> None:
     """One entry as JSON, with its payload where that is kept."""
-    found = _work(lambda stores: stores.outbox.entry(entry_id))
+    found = on_database(lambda stores: stores.outbox.entry(entry_id))
     if found is None:
         fail(f"there is no entry {entry_id}", SERVICE_ERROR)
     payload = found.message.payload
@@ -92,7 +92,7 @@ def retry(
     chosen = _chosen(destination, None, tenant, ids)
     now = datetime.now(UTC)
     until = now + timedelta(hours=hours)
-    count = _work(
+    count = on_database(
         lambda stores: _done(stores, stores.outbox.retry(chosen, now, until), "retry", chosen)
     )
     typer.echo(f"{count} owed again")
@@ -113,7 +113,7 @@ def purge(
     if not yes and any(one not in ended for one in states):
         fail("what is still owed is only removed with --yes", USAGE)
     chosen = _chosen(destination, states, tenant, ids)
-    count = _work(lambda stores: _done(stores, stores.outbox.purge(chosen), "purge", chosen))
+    count = on_database(lambda stores: _done(stores, stores.outbox.purge(chosen), "purge", chosen))
     typer.echo(f"{count} removed")
 
 
@@ -183,23 +183,3 @@ async def _done(stores: Stores, work: Awaitable[T], what: str, chosen: EntryFilt
     )
     await stores.audit.append_audit([entry])
     return result
-
-
-def _work(do: Callable[[Stores], Awaitable[T]]) -> T:
-    """Do something with the stores of the configured database."""
-    try:
-        from ..app import administering
-        from ..config import Settings
-        from ..domain.errors import ServiceError
-    except ImportError as error:
-        need_server_parts(error)
-        raise
-
-    async def work() -> T:
-        async with administering(Settings.from_environment()) as stores:
-            return await do(stores)
-
-    try:
-        return asyncio.run(work())
-    except (ServiceError, OSError) as error:
-        fail(f"the database can't be used: {error}", SERVICE_ERROR)
