@@ -167,6 +167,9 @@ def example(method: MethodDescriptor) -> Message:
                     "time": "2026-05-01T12:00:00Z",
                 }
             ).encode()
+        case "ListCoverage":
+            made.time_range.start_time.seconds = 1_700_000_000
+            made.time_range.end_time.seconds = 1_700_003_600
         case "CreateTemplate":
             made.template.template_id = "x"
             made.template.title = made.template.body = "x"

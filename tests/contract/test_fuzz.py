@@ -40,7 +40,11 @@ from tests.support.require import scaled
 
 MIB = 1024 * 1024
 DEADLINE_S = 60.0
-ENDLESS = {"/enhanced_prompt.v1.InsightService/SubscribeInsights"}
+ENDLESS = {
+    "/enhanced_prompt.v1.InsightService/SubscribeInsights",
+    "/enhanced_prompt.v1.MetricsService/SubscribeMetrics",
+    "/enhanced_prompt.v1.CompatService/StreamMetrics",
+}
 """Streams that no server ends: their first message is answer enough."""
 UNDOCUMENTED = {
     grpc.StatusCode.UNKNOWN,
