@@ -56,6 +56,7 @@ def test_a_question_is_asked_stopped_and_its_evidence_reached_by_keys(
 
 def test_escape_stops_an_answer(paced: Site, window: Open) -> None:
     page = window(paced.url)
+    expect(page.get_by_role("textbox", name="Question")).to_be_visible()
     page.keyboard.press("/")
     page.keyboard.type("what happened?")
     page.keyboard.press("Enter")
@@ -80,6 +81,7 @@ def test_commands_open_pages_ask_and_leave(simulated: Site, window: Open) -> Non
     page.keyboard.press("Escape")
     expect(search).to_be_hidden()
     page.keyboard.press("Control+k")
+    expect(search).to_be_focused()
     page.keyboard.type("which camera was busiest yesterday?")
     expect(page.get_by_role("option", name=re.compile("^Ask"))).to_have_count(1)
     page.keyboard.press("Enter")
@@ -89,6 +91,7 @@ def test_commands_open_pages_ask_and_leave(simulated: Site, window: Open) -> Non
 def test_the_first_tab_leads_past_the_navigation(simulated: Site, window: Open) -> None:
     page = window(f"{simulated.url}/insights")
     expect(page.get_by_role("heading", name="Insights")).to_be_visible()
+    expect(page.get_by_role("button", name="Open", exact=True)).to_be_visible()
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the page"
     page.keyboard.press("Enter")
