@@ -54,7 +54,7 @@ def frigate_event(row: Row, options: FrigateOptions) -> Event | None:
     event_id, label = _text(found, "id"), _text(found, "label")
     kind = data.get("type")
     sub_label, sub_score = _sub_label(found, data)
-    start = _moment(found, "start_time")
+    start = frigate_moment(found, "start_time")
     if start is None:
         raise BadRow("start_time", "is required")
     if not label:
@@ -63,7 +63,7 @@ def frigate_event(row: Row, options: FrigateOptions) -> Event | None:
     event = Event(
         event_id=event_id,
         start_time=start,
-        end_time=_moment(found, "end_time"),
+        end_time=frigate_moment(found, "end_time"),
         site=options.site,
         camera_id=_text(found, "camera"),
         event_type=f"{label.lower().replace(' ', '_')}_{happened}",
@@ -93,7 +93,8 @@ def _text(row: Mapping[str, object], key: str) -> str:
     return found
 
 
-def _moment(row: Mapping[str, object], key: str) -> datetime | None:
+def frigate_moment(row: Row, key: str) -> datetime | None:
+    """A moment of one of Frigate's objects, UTC; None where it has none. Raises BadRow."""
     found = row.get(key)
     if found is None:
         return None

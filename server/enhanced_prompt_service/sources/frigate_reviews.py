@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from ..domain.event_rules import MAX_EVENT_ID, MAX_ID, MAX_ZONES
 from ..domain.insights import MAX_DEDUPE_KEY, InsightDraft, InsightType, Severity
 from ..domain.times import Interval
-from .instants import NotAMoment, read_instant
+from .frigate import frigate_moment
+from .instants import read_instant
 from .loose import as_list, as_mapping
 from .rows import BadRow, Row
 
@@ -46,10 +47,10 @@ def frigate_review(row: Row, site: str) -> Review:
     severity = SEVERITIES.get(str(found.get("severity")))
     if severity is None:
         raise BadRow("severity", f"must be one of {', '.join(SEVERITIES)}")
-    start = _moment(found, "start_time")
+    start = frigate_moment(found, "start_time")
     if start is None:
         raise BadRow("start_time", "is required")
-    end = _moment(found, "end_time")
+    end = frigate_moment(found, "end_time")
     events = _names(data, "detections")[:_MOST_EVENTS]
     things = _things(data)
     zones = tuple(_names(data, "zones")[:MAX_ZONES])
@@ -117,13 +118,3 @@ def _text(row: Row, key: str, most: int) -> str:
     if not isinstance(found, str) or not 1 <= len(found) <= most:
         raise BadRow(key, f"must be text of 1 to {most} characters")
     return found
-
-
-def _moment(row: Row, key: str) -> datetime | None:
-    found = row.get(key)
-    if found is None:
-        return None
-    try:
-        return read_instant(found, None)
-    except NotAMoment as error:
-        raise BadRow(key, str(error)) from error
