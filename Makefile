@@ -1,6 +1,8 @@
 # What there is to do here. `make` alone lists it.
 PYTHON ?= python3
 EPS_SCALE ?= 0.05
+# Tests wait for processes and clocks more than they compute: two at a time, file by file.
+EPS_TEST_WORKERS ?= 2
 # grpc's own log lines (a peer that went away) are none of ours.
 export GRPC_VERBOSITY ?= NONE
 # Paths stay relative, so that a checkout may live in a folder with spaces.
@@ -25,7 +27,8 @@ run: ## Set up, start the service with its simulated site, say what to try
 	@$(PYTHON) scripts/run.py
 
 test: services web ## Run all tests, heavy ones small
-	@EPS_SCALE=$(EPS_SCALE) $(VENV) -m pytest --continue-on-collection-errors $(PYTEST_ARGS) </dev/null
+	@EPS_SCALE=$(EPS_SCALE) $(VENV) -m pytest --continue-on-collection-errors -n $(EPS_TEST_WORKERS) \
+		--dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) </dev/null
 
 check: setup ## Format, lint, types, imports, protos, generated code, locks
 	@$(VENV) scripts/check.py </dev/null

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,14 @@ def _run(*command: str | Path, folder: Path) -> None:
 
 
 def _build(folder: Path, stamp: Path, *commands: tuple[str | Path, ...]) -> None:
-    """Run commands, unless they were run for the same sources."""
+    """Run commands, unless they were run for the same sources; one build of a stamp at a time."""
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    with stamp.with_name(f"{stamp.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
+        _build_alone(folder, stamp, commands)
+
+
+def _build_alone(folder: Path, stamp: Path, commands: Iterable[tuple[str | Path, ...]]) -> None:
     sources = [ROOT / "protos", folder]
     names = sorted(
         path
@@ -69,7 +77,6 @@ def _build(folder: Path, stamp: Path, *commands: tuple[str | Path, ...]) -> None
         return
     for command in commands:
         _run(*command, folder=folder)
-    stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(digest.hexdigest())
 
 

@@ -8,46 +8,30 @@ another replica sends, and what this one would still write is refused.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from ..domain.errors import Unavailable
 from ..domain.fences import Fence, FenceLost
-from ..domain.outbox import (
-    Acknowledged,
-    AuditNote,
-    DestinationState,
-    Entry,
-    MessageKind,
-    OutboxState,
-    Settled,
-    fence_name,
-)
+from ..domain.outbox import Acknowledged, Entry, OutboxState, Settled, fence_name
+from .chores import Chores
+from .condition import Condition
 from .destinations import Destination, DestinationKind
 from .ledger import Ledger
-from .pacing import Gate, Rate, Waits
+from .pacing import Rate
 from .parts import Options, Parts
-from .sending import Down, Outcome, Sender, Verdict
+from .sending import Down, Sender
 from .tally import Tally
+from .unsure import Unsure
+from .verdicts import Verdicts
 from .window import Batch, Packing, Window
 
 _SMALL = 64  # batches that may be claimed ahead of the workers
 _SOON_S = 0.5
-_FEWEST = 8  # notifications that may be lost together
-_ACK_DOUBLINGS = 6
 _MOST_ACKS = 10_000
 _UNAVAILABLE_S = 1.0
-_HOUSEKEEPING = 200
-
-
-@dataclass(frozen=True, slots=True)
-class _Unsure:
-    entry: Entry
-    outcome: Outcome
-    at: float
 
 
 @dataclass(slots=True)
@@ -87,12 +71,6 @@ class Term:
         )
         self._most = options.notices_window if notifier else options.window
         self._window = Window(packing, self._most)
-        # Went out, and may be lost while their connection is: in the order in which they went.
-        self._unsure: deque[_Unsure] = deque()
-        self._refusals: dict[str, str] = {}  # since the last confirmation, by notification_id
-        # How many of them there may be: halved when they are lost, doubled when they are not, so
-        # that a receiver that goes away again and again still gets on.
-        self._most_unsure = self._most
         self._ledger = Ledger(
             parts.store,
             fence,
@@ -102,12 +80,28 @@ class Term:
             written=self._written,
             report=lambda error: self._report("the database does not answer", error),
         )
-        self._gate = Gate(
-            1 if notifier else destination.breaker_failures,
-            destination.reconnect_s,
-            destination.reconnect_most_s,
+        self._condition = Condition(destination, parts, tally, fence, self._ledger)
+        self._gate = self._condition.gate
+        self._unsure = Unsure(destination.confirm_s, self._most)
+        self._verdicts = Verdicts(
+            destination,
+            parts,
+            tally,
+            self._window,
+            self._ledger,
+            self._condition,
+            self._unsure,
         )
-        self._retries = Waits(destination.retry_first_s, destination.retry_most_s)
+        self._chores = Chores(
+            destination,
+            parts,
+            options,
+            fence,
+            self._window,
+            self._ledger,
+            self._condition,
+            self._verdicts,
+        )
         self._rate = Rate(destination.rate, parts.monotonic())
         self._queue: asyncio.Queue[_Claimed] = asyncio.Queue()
         self._under_way = 0
@@ -115,11 +109,7 @@ class Term:
         self._look = True
         self._stopping = False
         self._lease_until = parts.monotonic() + options.lease_s
-        self._tidied: float | None = None
-        self._asked: float | None = None
         self._looked = parts.monotonic()
-        self._alarm_at: datetime | None = None
-        self._reason = ""
 
     # ---- from outside ----
 
@@ -139,7 +129,7 @@ class Term:
             self._tally.acknowledged += not one.refused
             self._ledger.acknowledge(one)
             if one.refused:
-                self._refusals[one.notification_id] = one.refused
+                self._unsure.refuse(one.notification_id, one.refused)
 
     def disturbed(self) -> None:
         """A connection is gone, or the receiver said something: see to it."""
@@ -147,7 +137,7 @@ class Term:
 
     async def run(self) -> None:
         """Until it is told to stop, or the fence is lost: then raises FenceLost in a group."""
-        await self._recall()
+        await self._condition.recall()
         try:
             async with asyncio.TaskGroup() as tasks:
                 helpers = [
@@ -184,7 +174,9 @@ class Term:
         """Do what can be done now; how long to wait where nothing wakes us, in seconds."""
         parts, options = self._parts, self._options
         now = parts.monotonic()
-        await self._tidy(now)
+        await self._chores.ask_again(now)
+        if await self._chores.tidy(now):
+            self._look = True
         closed_for = self._gate.wait_s(now)
         if closed_for > 0:
             return min(closed_for, options.tidy_s)
@@ -203,15 +195,15 @@ class Term:
         if slots <= 0:
             return options.poll_s
         await self._read(now)
-        room = self._most_unsure - len(self._unsure) if self._notifier else None
+        room = self._unsure.room if self._notifier else None
         if room is not None and room <= 0:
-            return self._sure_in(now) or options.poll_s
+            return self._unsure.due_s(now) or options.poll_s
         batches = self._window.take(slots, parts.now(), room)
         if not batches:
             if trial and not self._window.held:
-                await self._succeeded()  # it is there, and nothing is owed
+                await self._condition.succeeded()  # it is there, and nothing is owed
             due = self._window.due_s(parts.now())
-            sure = self._sure_in(now)
+            sure = self._unsure.due_s(now)
             return min(one for one in (due, sure, options.poll_s) if one is not None)
         sent = await self._claim(batches)
         self._rate.take(sent, parts.monotonic())
@@ -269,7 +261,7 @@ class Term:
                     self._window.ended(one)
                     self._window.release(one.id)
                 elif one.message.deadline <= now:
-                    self._park(one, "its deadline has passed", now)
+                    self._verdicts.park(one, "its deadline has passed", now)
                 else:
                     self._tally.asked_again += one.state is OutboxState.SENT
                     going.append(replace(one, attempts=one.attempts + 1))
@@ -313,7 +305,7 @@ class Term:
         tally.requests += 1
         tally.seconds += parts.monotonic() - began
         tally.bytes += sum(one.size for one in batch)
-        await self._judge(batch, outcomes)
+        await self._verdicts.judge(batch, outcomes)
 
     async def _still_owed(self, batch: Batch) -> Batch:
         try:
@@ -328,200 +320,35 @@ class Term:
                 self._window.release(one.id)
         return [one for one in batch if one.id in owed]
 
-    async def _judge(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        now = self._parts.now()
-        for outcome in outcomes:
-            self._tally.outcomes[outcome.verdict.value] += 1
-        alone = len(batch) > 1 and not self._notifier
-        if alone and any(one.verdict is Verdict.PARK for one in outcomes):
-            self._window.back(batch, alone=True)  # one of them it was: each by itself tells which
-            await self._succeeded()
-            return
-        waits: list[tuple[Entry, Outcome]] = []
-        for entry, outcome in zip(batch, outcomes, strict=True):
-            match outcome.verdict:
-                case Verdict.DELIVERED | Verdict.SENT if self._notifier:
-                    self._window.ended(entry)
-                    self._unsure.append(_Unsure(entry, outcome, self._parts.monotonic()))
-                case Verdict.DELIVERED | Verdict.SENT:
-                    self._window.ended(entry)
-                    self._went(entry, outcome, now)
-                case Verdict.PARK:
-                    self._park(entry, outcome.reason, now)
-                case Verdict.RETRY | Verdict.DOWN:
-                    waits.append((entry, outcome))
-        for entry, outcome in reversed(waits):
-            self._again(entry, outcome, now)
-        failed = [one for _, one in waits if one.counts]
-        for one in outcomes:
-            if one.after_s is not None:
-                most = self._to.retry_after_most_s
-                self._gate.pause(self._parts.monotonic(), min(one.after_s, most))
-        if failed:
-            await self._failed(failed[0].reason)
-        elif len(waits) < len(outcomes):
-            await self._succeeded()
-
-    def _went(self, entry: Entry, outcome: Outcome, now: datetime) -> None:
-        delivered = outcome.verdict is Verdict.DELIVERED
-        pause = self._to.ack_s * 2 ** min(entry.attempts - 1, _ACK_DOUBLINGS)
-        self._ledger.settle(
-            Settled(
-                entry.id,
-                OutboxState.DELIVERED if delivered else OutboxState.SENT,
-                next_at=now if delivered else now + timedelta(seconds=pause),
-                ingest_id=outcome.ingest_id,
-                received=outcome.received,
-                status=outcome.status,
-                finished_at=now if delivered else None,
-            ),
-            self._note(entry, "OK", "", now) if self._to.audit else None,
-        )
-
-    def _park(self, entry: Entry, reason: str, now: datetime) -> None:
-        self._window.ended(entry)
-        self._ledger.settle(
-            Settled(entry.id, OutboxState.PARKED, now, reason=reason, finished_at=now),
-            self._note(entry, "FAILED_PRECONDITION", reason, now),
-        )
-        self._report(f"parked {entry.message.key}: {reason}", None)
-
-    def _again(self, entry: Entry, outcome: Outcome, now: datetime) -> None:
-        pause = self._retries.jittered(entry.attempts, self._parts.dice)
-        if outcome.after_s is not None:
-            pause = max(pause, min(outcome.after_s, self._to.retry_after_most_s))
-        until = now + timedelta(seconds=pause)
-        self._window.wait(replace(entry, next_at=until, reason=outcome.reason), until)
-        self._ledger.settle(Settled(entry.id, entry.state, until, reason=outcome.reason))
-
     def _written(self, result: Settled) -> None:
         if result.state is not OutboxState.PENDING:
             self._window.release(result.id)
             if self._window.room >= self._most // 4:
                 self._wake.set()
 
-    def _note(self, entry: Entry, outcome: str, reason: str, now: datetime) -> AuditNote:
-        message = entry.message
-        action = f"delivery.{message.kind.value}"
-        return AuditNote(now, message.tenant, action, outcome, reason, message.key, self._to.name)
-
     # ---- what went out and may be lost ----
-
-    def _sure_in(self, now: float) -> float | None:
-        """Seconds until the first of it can be confirmed."""
-        return max(0.0, self._unsure[0].at + self._to.confirm_s - now) if self._unsure else None
 
     async def _confirm(self, now: float) -> None:
         """What went out so long ago on a connection that still answers has arrived. Raises Down."""
-        if self._sure_in(now) != 0.0:
+        if self._unsure.due_s(now) != 0.0:
             return
         await self._sender.check()
         at = self._parts.now()
-        while self._sure_in(now) == 0.0:
-            one = self._unsure.popleft()
-            refused = self._refusals.pop(one.entry.message.notification_id, "")
+        for one, refused in self._unsure.confirm(now):
             if refused:
-                self._park(one.entry, refused, at)
+                self._verdicts.park(one.entry, refused, at)
             else:
-                self._went(one.entry, one.outcome, at)
-        if self._refusals:
-            open_names = {one.entry.message.notification_id for one in self._unsure}
-            for name in self._refusals.keys() - open_names:  # counted as delivered before
-                self._report(f"parked {name}: {self._refusals.pop(name)}", None)
-        self._most_unsure = min(self._most, 2 * self._most_unsure)
+                self._verdicts.went(one.entry, one.outcome, at)
+        for name, why in self._unsure.late().items():
+            self._report(f"parked {name}: {why}", None)
 
     async def _lost(self, reason: str, under_way: int = 0) -> None:
         """The connection is gone, and perhaps what went out on it: all of it goes again, before
         anything that came after it."""
-        unsure = [one.entry for one in self._unsure]
-        self._unsure.clear()
-        self._window.back(unsure)
-        if unsure or under_way:
-            self._most_unsure = max(_FEWEST, min(self._most_unsure, len(unsure) + under_way) // 2)
-        await self._failed(reason)
+        self._window.back(self._unsure.lost(under_way))
+        await self._condition.failed(reason)
 
-    # ---- how the receiver is ----
-
-    async def _failed(self, reason: str) -> None:
-        self._tally.failures += 1
-        self._reason = reason
-        trials = self._gate.trials
-        self._gate.failed(self._parts.monotonic())
-        if self._gate.trials == trials:
-            return
-        if self._gate.trials >= self._to.reconnect_attempts and self._alarm_at is None:
-            now = self._parts.now()
-            self._alarm_at = now
-            self._tally.alarm = True
-            self._report(f"ALARM: {self._gate.trials} trials have failed: {reason}", None)
-            self._ledger.audit(
-                AuditNote(now, "", "delivery.alarm", "UNAVAILABLE", reason, "", self._to.name)
-            )
-        await self._write_state()
-
-    async def _succeeded(self) -> None:
-        was_open = not self._gate.closed or self._alarm_at is not None
-        self._gate.succeeded()
-        if was_open:
-            if self._alarm_at is not None:
-                now = self._parts.now()
-                self._report("is back: the alarm is over", None)
-                self._ledger.audit(
-                    AuditNote(now, "", "delivery.alarm", "OK", "it is back", "", self._to.name)
-                )
-            self._alarm_at, self._reason, self._tally.alarm = None, "", False
-            await self._write_state()
-
-    async def _write_state(self) -> None:
-        state = DestinationState(self._to.name, self._gate.trials, self._reason, self._alarm_at)
-        try:
-            await self._parts.store.note(self._fence, state)
-        except Unavailable as error:
-            self._report("the database does not answer", error)
-
-    async def _recall(self) -> None:
-        """An alarm of an earlier term goes on, and is over when the receiver is back."""
-        for one in await self._parts.store.noted():
-            if one.name == self._to.name:
-                self._alarm_at = one.alarm_at
-                self._tally.alarm = one.alarm_at is not None
-
-    # ---- now and then ----
-
-    async def _tidy(self, now: float) -> None:
-        await self._ask_again(now)
-        if self._tidied is not None and now - self._tidied < self._options.tidy_s:
-            return
-        self._tidied = now
-        store, name, at = self._parts.store, self._to.name, self._parts.now()
-        # What is held is judged when it is claimed; while nothing may be sent, here.
-        held = frozenset(self._window.held) if self._gate.closed else frozenset[int]()
-        for entry in await store.expire(self._fence, name, at, held=held, most=_HOUSEKEEPING):
-            self._report(f"parked {entry.message.key}: {entry.reason}", None)
-            self._ledger.audit(self._note(entry, "DEADLINE_EXCEEDED", entry.reason, at))
-        if MessageKind.CONVERSATION_HISTORY in self._to.kinds:
-            before = at - timedelta(seconds=self._to.rest_s)
-            count = await store.rested(self._fence, name, before, at, _HOUSEKEEPING)
-            self._look = self._look or count > 0
-            if count >= _HOUSEKEEPING:
-                self._tidied = None  # there may be more
-        await store.forget(
-            self._fence, name, at - timedelta(seconds=self._to.keep_s), _HOUSEKEEPING
-        )
-
-    async def _ask_again(self, now: float) -> None:
-        if not self._notifier or self._gate.wait_s(now) > 0:
-            return
-        if self._asked is not None and now - self._asked < min(self._to.ack_s, 5.0):
-            return
-        self._asked = now
-        room = min(self._window.room, self._options.notices)
-        if room > 0:
-            self._window.add_again(
-                await self._parts.store.unacknowledged(
-                    self._to.name, self._parts.now(), held=frozenset(self._window.held), most=room
-                )
-            )
+    # ---- the lease, and the end ----
 
     async def _renew(self) -> None:
         options, parts = self._options, self._parts
