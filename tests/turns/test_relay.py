@@ -55,6 +55,10 @@ def unexpected() -> None:
     raise AssertionError("nobody took the turn over")
 
 
+def always() -> bool:
+    return True
+
+
 async def read_all(cursor: Cursor) -> list[TakenFrame]:
     return [frame async for frame in cursor]
 
@@ -64,7 +68,9 @@ async def test_readers_get_frames_only_once_the_bus_has_them() -> None:
     log = TurnLog("t", 1, encode, gated=True)
     reader = log.cursor()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1, on_superseded=unexpected))
+        tasks.create_task(
+            relay(log, bus, keep_s=60, give_up_s=1, leased=always, on_superseded=unexpected)
+        )
         log.append(STARTED)
         for word in ("a", "b", "c"):
             log.text(word)
@@ -83,7 +89,9 @@ async def test_while_the_bus_is_away_readers_go_on_and_all_is_copied_when_it_is_
     log = TurnLog("t", 1, encode, gated=True)
     reader = log.cursor()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=60, on_superseded=unexpected))
+        tasks.create_task(
+            relay(log, bus, keep_s=60, give_up_s=60, leased=always, on_superseded=unexpected)
+        )
         log.append(STARTED)
         assert await reader.take() is not None
         bus.away = True
@@ -104,7 +112,7 @@ async def test_a_bus_that_stays_away_does_not_hold_an_ended_turn_for_ever() -> N
     bus.away = True
     log = TurnLog("t", 1, encode, gated=True)
     log.append(closing())
-    await relay(log, bus, keep_s=60, give_up_s=0.0, on_superseded=unexpected)
+    await relay(log, bus, keep_s=60, give_up_s=0.0, leased=always, on_superseded=unexpected)
     assert bus.refused.is_set()
     assert (await read_all(log.cursor()))[-1].closing
 
@@ -119,7 +127,7 @@ async def test_an_attempt_that_was_taken_over_shows_nothing_that_the_bus_refused
         log.abandon(TurnError(Reason.RUNNER_LOST, "taken over", retryable=True))
 
     copying = asyncio.create_task(
-        relay(log, bus, keep_s=60, give_up_s=1, on_superseded=on_superseded)
+        relay(log, bus, keep_s=60, give_up_s=1, leased=always, on_superseded=on_superseded)
     )
     first = await reader.take()
     assert first is not None
@@ -129,6 +137,64 @@ async def test_an_attempt_that_was_taken_over_shows_nothing_that_the_bus_refused
     assert [(frame.sequence, frame.kind) for frame in await read_all(reader)] == [
         (0, FrameKind.FAILED)
     ]
+
+
+async def test_a_process_that_is_not_sure_of_its_lease_shows_nothing_unaccepted() -> None:
+    """It was stopped for a while: its command timed out, and another has taken the turn over."""
+    bus = FlakyBus()
+    log = TurnLog("t", 1, encode, gated=True)
+    reader = log.cursor()
+    log.append(STARTED)
+
+    def on_superseded() -> None:
+        log.abandon(TurnError(Reason.RUNNER_LOST, "taken over", retryable=True))
+
+    copying = asyncio.create_task(
+        relay(log, bus, keep_s=60, give_up_s=1, leased=lambda: False, on_superseded=on_superseded)
+    )
+    first = await reader.take()
+    assert first is not None
+    bus.away = True
+    log.text("nobody shall see this")
+    await bus.refused.wait()
+    assert reader.take_now() is None
+    bus.away = False
+    await bus.append("t", 2, [LogEntry(1, "reset", b"r")])
+    await copying
+    assert [(frame.sequence, frame.kind) for frame in await read_all(reader)] == [
+        (0, FrameKind.FAILED)
+    ]
+
+
+async def test_once_it_is_sure_again_readers_go_on_while_the_bus_is_away() -> None:
+    bus = FlakyBus()
+    bus.away = True
+    log = TurnLog("t", 1, encode, gated=True)
+    reader = log.cursor()
+    leases: list[bool] = []
+
+    def leased() -> bool:
+        leases.append(len(leases) > 2)
+        return leases[-1]
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(
+            relay(log, bus, keep_s=60, give_up_s=60, leased=leased, on_superseded=unexpected)
+        )
+        log.append(STARTED)
+        assert await reader.take() is not None
+        assert leases[:4] == [False, False, False, True]
+        bus.away = False
+        log.append(closing())
+
+
+async def test_what_ended_while_neither_bus_nor_lease_could_be_had_is_shown_in_the_end() -> None:
+    bus = FlakyBus()
+    bus.away = True
+    log = TurnLog("t", 1, encode, gated=True)
+    log.append(closing())
+    await relay(log, bus, keep_s=60, give_up_s=0.0, leased=lambda: False, on_superseded=unexpected)
+    assert (await read_all(log.cursor()))[-1].closing
 
 
 # ---- mirrors ------------------------------------------------------------------------------------
@@ -170,7 +236,9 @@ async def test_a_mirror_shows_the_same_frames_as_the_log_itself() -> None:
     log = TurnLog("t", 1, encode, gated=True)
     mirror, _ = await a_mirror(bus)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(relay(log, bus, keep_s=60, give_up_s=1, on_superseded=unexpected))
+        tasks.create_task(
+            relay(log, bus, keep_s=60, give_up_s=1, leased=always, on_superseded=unexpected)
+        )
         tasks.create_task(mirror.follow())
         near, far = tasks.create_task(read_all(log.cursor())), read_all(mirror.log.cursor())
         log.append(STARTED)

@@ -3,6 +3,10 @@
 Rule 11: a frame leaves for a reader only after the bus has accepted it. While the bus is away
 frames go out unaccepted, and a crash may fail those turns; when it is back the whole log is added
 again (adding is idempotent), because a bus may come back without its memory.
+
+A process that was stopped for a while finds its command timed out, which looks like a bus that is
+away. Another may have taken its turns over meanwhile: nothing goes out unaccepted from one that is
+not sure of its lease.
 """
 
 from __future__ import annotations
@@ -26,20 +30,23 @@ async def relay(
     *,
     keep_s: float,
     give_up_s: float,
+    leased: Callable[[], bool],
     on_superseded: Callable[[], None],
 ) -> None:
     """Copy a gated log to its end, then let the bus keep it for `keep_s`.
+
+    `leased` says whether this process is sure that its turns are still its own.
 
     When the bus is still away `give_up_s` after the log ended, nobody elsewhere will read it: the
     stored answer stands for it. Where another runner has begun the next attempt (this process was
     stopped for a while), nothing more is shown of this one, and `on_superseded` is called.
     """
     copier = log.copier()
-    if not bus.up:  # it is known to be away: no reader waits for its time-out
+    if not bus.up and leased():  # it is known to be away: no reader waits for its time-out
         log.set_gated(False)
     try:
         while entries := await copier.take():
-            if not await _deliver(log, copier, bus, entries, give_up_s):
+            if not await _deliver(log, copier, bus, entries, give_up_s, leased):
                 return
     except Superseded:
         on_superseded()
@@ -51,7 +58,12 @@ async def relay(
 
 
 async def _deliver(
-    log: TurnLog, copier: Copier, bus: Bus, entries: list[LogEntry], give_up_s: float
+    log: TurnLog,
+    copier: Copier,
+    bus: Bus,
+    entries: list[LogEntry],
+    give_up_s: float,
+    leased: Callable[[], bool],
 ) -> bool:
     loop = asyncio.get_running_loop()
     wait_s = _FIRST_WAIT_S
@@ -60,10 +72,11 @@ async def _deliver(
         try:
             await bus.append(log.turn_id, log.attempt, entries)
         except Unavailable:
-            log.set_gated(False)
+            log.set_gated(not leased())
             if log.ended:
                 ended_at = loop.time() if ended_at is None else ended_at
                 if loop.time() - ended_at >= give_up_s:
+                    log.set_gated(False)  # what ended here, and was stored, is shown
                     return False
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)

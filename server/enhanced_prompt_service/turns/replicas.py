@@ -81,8 +81,14 @@ class Replicas:
 
     async def enter(self) -> None:
         """Take the lease: before the first turn, so that nobody thinks it lost."""
+        asked_at = asyncio.get_running_loop().time()
         await self._turns.renew(self._process, LEASE_S)
-        self._renewed_at = asyncio.get_running_loop().time()
+        self._renewed_at = asked_at
+
+    def _leased(self) -> bool:
+        """Whether nobody can have taken our turns over: the lease runs, and never ran out since
+        that was last looked at."""
+        return not self.lapsed and asyncio.get_running_loop().time() - self._renewed_at <= LEASE_S
 
     async def leave(self) -> None:
         """Give the lease back, after the last turn."""
@@ -98,6 +104,7 @@ class Replicas:
             self._bus,
             keep_s=self._keep_s,
             give_up_s=GIVE_UP_S,
+            leased=self._leased,
             on_superseded=on_superseded,
         )
 
@@ -133,12 +140,13 @@ class Replicas:
             stop(one.removeprefix(_DELETED), one.startswith(_DELETED))
 
     async def _renew(self, stop: Callable[[str, bool], None]) -> None:
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         try:
             wanted = await self._turns.renew(self._process, LEASE_S)
-            now = asyncio.get_running_loop().time()
-            if now - self._renewed_at > LEASE_S:
+            if loop.time() - self._renewed_at > LEASE_S:
                 self.lapsed = True
-            self._renewed_at = now
+            self._renewed_at = asked_at  # it may have been renewed as early as that
             for turn_id in wanted:
                 stop(turn_id, False)
             self._renewals += 1
