@@ -274,7 +274,7 @@ def test_deleting_asks_first_and_then_it_is_gone(simulated: Site, window: Open) 
     expect(page.locator(".past-turn")).to_have_count(1)
     page.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete for good").click()
-    expect(page.get_by_text("Deleted, with one question.")).to_be_visible()
+    expect(page.get_by_text("Deleted, with 1 question.")).to_be_visible()
     expect(page).to_have_url(re.compile("/history$"))
     expect(page.locator(".split-list").get_by_text("how many bicycles")).to_have_count(0)
     with simulated.client() as client:

@@ -39,7 +39,12 @@ def asked(page: Page, site: Site) -> None:
 def insight(page: Page, site: Site) -> None:
     found = publish(site, "Loading Dock: many more people than usual")
     publish(site, "Main Gate: nothing seen for 4 h", severity=2, affected_cameras=["cam-06"])
-    publish(site, "Server Room: person at an unusual hour", severity=4)
+    publish(
+        site,
+        "Server Room: person at an unusual hour",
+        severity=4,
+        affected_cameras=["cam-08"],
+    )
     page.goto(f"{site.url}/insights/{found.insight_id}")
     expect(page.locator(".recharts-bar-rectangle").first).to_be_visible()
 

@@ -15,6 +15,8 @@ export interface PageProps {
 export interface Route {
   path: string;
   title: string;
+  /** The title where there is little room. */
+  short?: string;
   icon: IconName;
   /** Words that find it in the command palette, besides its title. */
   words: string;
@@ -38,7 +40,10 @@ export const ROUTES: readonly Route[] = [
   route("/dashboard", "Dashboard", "dashboard", "responses trends charts", () => import("./pages/dashboard")),
   route("/history", "History", "history", "conversations search export delete", () => import("./pages/history")),
   route("/templates", "Templates", "templates", "prompts variables render", () => import("./pages/templates")),
-  route("/metrics", "Live metrics", "metrics", "health requests errors models", () => import("./pages/metrics")),
+  {
+    ...route("/metrics", "Live metrics", "metrics", "health requests errors models", () => import("./pages/metrics")),
+    short: "Metrics",
+  },
 ];
 
 /** Where the app opens. */

@@ -6,6 +6,7 @@ import { useApp } from "../context";
 import { navigate } from "../router";
 import { ROUTES } from "../routes";
 import { setTheme } from "../theme";
+import { many } from "../ui/format";
 import { Icon, type IconName } from "../ui/icon";
 
 interface Command {
@@ -136,7 +137,7 @@ function useCommands(): Command[] {
             icon: "history",
             title: one.title,
             words: "conversation recent",
-            hint: one.turns === 1 ? "1 turn" : `${one.turns} turns`,
+            hint: many(one.turns, "turn"),
             run: () => navigate(conversationPath(one.conversationId)),
           })),
         ),

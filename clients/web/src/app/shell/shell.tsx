@@ -82,9 +82,15 @@ function Navigation({ current, onCommands }: { current: string | undefined; onCo
       <ul>
         {ROUTES.map((one) => (
           <li key={one.path}>
-            <Link className="nav-link" href={one.path} aria-current={one.path === current ? "page" : undefined}>
+            <Link
+              className="nav-link"
+              href={one.path}
+              aria-current={one.path === current ? "page" : undefined}
+              aria-label={one.short && one.title}
+            >
               <Icon name={one.icon} />
-              {one.title}
+              <span className={one.short && "roomy"}>{one.title}</span>
+              {one.short && <span className="tight">{one.short}</span>}
               {one.path === "/insights" && <InsightCount />}
             </Link>
           </li>

@@ -70,6 +70,11 @@ export function count(value: number | bigint): string {
   return number.toLocaleString("en-GB", { maximumFractionDigits: Math.abs(number) < 10 ? 1 : 0 });
 }
 
+/** "1 turn", "2,345 turns" */
+export function many(number: number | bigint, one: string): string {
+  return `${count(number)} ${Number(number) === 1 ? one : `${one}s`}`;
+}
+
 /** "42 %" of a share from 0 to 1. */
 export function percent(share: number, digits = 0): string {
   return `${(share * 100).toFixed(digits)} %`;

@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import type { EnhancedPromptError } from "../../client";
 import type { SeverityName } from "../../services";
+import { Link } from "../router";
 import { Icon, type IconName } from "./icon";
 
 /** What stands where nothing is, and what to do about it. */
@@ -40,6 +41,16 @@ export function ErrorNote({ error, title, retry }: { error: EnhancedPromptError;
         </button>
       )}
     </div>
+  );
+}
+
+/** The way from one thing to the list of all, where there is no room for both. */
+export function BackTo({ href, children }: { href: string; children: ReactNode }) {
+  return (
+    <Link className="button plain only-narrow back-to" href={href}>
+      <Icon name="back" size={14} />
+      {children}
+    </Link>
   );
 }
 

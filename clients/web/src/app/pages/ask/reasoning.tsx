@@ -1,6 +1,6 @@
 /** How the answer came about: the agent's parts, its tools, what it thought. */
 import type { TurnView } from "../../../services/turn-view";
-import { sentence, words } from "../../ui/format";
+import { many, sentence, words } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 
 export function Reasoning({ turn }: { turn: TurnView }) {
@@ -12,7 +12,7 @@ export function Reasoning({ turn }: { turn: TurnView }) {
         <Icon name="chevron" size={12} />
         Reasoning
         <span className="quiet">
-          {tools === 1 ? "1 look-up" : `${tools} look-ups`}
+          {many(tools, "look-up")}
           {turn.model && `, ${turn.model === "grounded" ? "embedded engine" : turn.model}`}
         </span>
       </summary>

@@ -19,7 +19,7 @@ import {
 } from "recharts";
 import type { SeverityName } from "../../../services";
 import { AXIS, COLOUR, TipBox } from "../../ui/charts/style";
-import { clock, count, dayAndTime, duration, minutes, percent, sentence } from "../../ui/format";
+import { clock, count, dayAndTime, duration, many, minutes, percent, sentence } from "../../ui/format";
 import { severityColour } from "./colours";
 import type { Answered, ConfidenceBucket } from "./numbers";
 
@@ -136,7 +136,7 @@ function Confidence({ buckets }: { buckets: readonly ConfidenceBucket[] }) {
   return (
     <Chart
       title="Confidence score distribution"
-      note={total === 1 ? "1 response" : `${count(total)} responses`}
+      note={many(total, "response")}
       says={buckets.map((one) => `${one.name} (${one.range}) ${one.value}`).join(", ")}
       empty={total === 0 ? "No responses in this period." : undefined}
     >
@@ -227,7 +227,7 @@ function Severities({ severities }: { severities: ChartsProps["severities"] }) {
   return (
     <Chart
       title="Insight severity distribution"
-      note={total === 1 ? "1 insight" : `${count(total)} insights`}
+      note={many(total, "insight")}
       says={severities.map((one) => `${one.severity} ${one.count}`).join(", ")}
       empty={total === 0 ? "No insights in this period." : undefined}
     >

@@ -9,7 +9,7 @@ import { useApp } from "../../context";
 import { Link, navigate } from "../../router";
 import { Confirm } from "../../ui/dialog";
 import { EvidenceList } from "../../ui/evidence";
-import { clock, count, dayAndTime, duration, percent } from "../../ui/format";
+import { clock, count, dayAndTime, duration, many, percent } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 import { useLoaded } from "../../ui/loading";
 import { Empty, ErrorNote, Skeleton } from "../../ui/parts";
@@ -58,13 +58,13 @@ function Head({ id, found, onChanged }: { id: string; found: GetConversationResp
   const remove = async () => {
     const done = await app.client.unary(HistoryService.method.deleteConversation, { conversationId: id });
     app.forget(id);
-    app.toasts.show(`Deleted, with ${done.deletedTurns === 1 ? "one question" : `${done.deletedTurns} questions`}.`);
+    app.toasts.show(`Deleted, with ${many(done.deletedTurns, "question")}.`);
     onChanged();
     navigate("/history", { replace: true });
   };
   const facts = [
     dayAndTime(conversation.conversationCreated),
-    conversation.userQueries === 1 ? "1 question" : `${count(conversation.userQueries)} questions`,
+    many(conversation.userQueries, "question"),
     conversation.aiResponses > 0 && `${percent(conversation.averageConfidence)} sure on average`,
     conversation.evidenceItemsTotal > 0 && `${count(conversation.evidenceItemsTotal)} pieces of evidence`,
     conversation.camerasDiscussed.map((one) => catalogue.name(one)).join(", "),

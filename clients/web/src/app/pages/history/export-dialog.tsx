@@ -3,7 +3,7 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { CallCancelled, type EnhancedPromptError, toError } from "../../../client";
 import { useApp } from "../../context";
 import { Dialog } from "../../ui/dialog";
-import { count } from "../../ui/format";
+import { many } from "../../ui/format";
 import { ErrorNote, Segments } from "../../ui/parts";
 import { download, Export } from "./export";
 
@@ -75,7 +75,7 @@ export function ExportDialog({ onClose }: { onClose: () => void }) {
       ) : (
         <>
           <p role="status" className="numeric">
-            {count(lines)} {lines === 1 ? "conversation" : "conversations"}
+            {many(lines, "conversation")}
             {{ reading: " so far …", paused: " so far.", done: ". The file is yours." }[state]}
           </p>
           {error && <ErrorNote error={error} title="It stopped; nothing of it is lost." />}

@@ -12,10 +12,10 @@ import { conversationId, historyPath } from "../../addresses";
 import { useApp } from "../../context";
 import { Link } from "../../router";
 import type { PageProps } from "../../routes";
-import { count, since } from "../../ui/format";
+import { many, since } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 import { type Pages, usePages } from "../../ui/pages";
-import { Empty, ErrorNote, PageHead, Skeleton } from "../../ui/parts";
+import { BackTo, Empty, ErrorNote, PageHead, Skeleton } from "../../ui/parts";
 import { useSettled } from "../../ui/settled";
 import { Conversation } from "./conversation";
 import { ExportDialog } from "./export-dialog";
@@ -58,9 +58,7 @@ export default function HistoryPage({ rest }: PageProps) {
         <section className="split-detail" aria-label="The chosen conversation">
           {rest ? (
             <>
-              <Link className="button plain only-narrow" href="/history">
-                All conversations
-              </Link>
+              <BackTo href="/history">All conversations</BackTo>
               <Conversation key={id} id={id} onChanged={changed} />
             </>
           ) : (
@@ -105,7 +103,7 @@ function Recent({ current }: { current: string }) {
         <li key={one.conversationId}>
           <Row summary={one} current={current}>
             <span className="quiet numeric">
-              {one.turns === 1 ? "1 question" : `${count(one.turns)} questions`} · {since(one.lastActivity)}
+              {many(one.turns, "question")} · {since(one.lastActivity)}
             </span>
           </Row>
         </li>

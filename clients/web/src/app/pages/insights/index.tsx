@@ -9,7 +9,7 @@ import { Link } from "../../router";
 import type { PageProps } from "../../routes";
 import { since } from "../../ui/format";
 import { Icon } from "../../ui/icon";
-import { Empty, ErrorNote, PageHead, Segments, Severity, Skeleton } from "../../ui/parts";
+import { BackTo, Empty, ErrorNote, PageHead, Segments, Severity, Skeleton } from "../../ui/parts";
 import { Detail } from "./detail";
 import { TYPES } from "./names";
 
@@ -74,11 +74,7 @@ export default function InsightsPage({ rest }: PageProps) {
           </ul>
         </section>
         <section className="insight-detail" aria-label="The chosen insight">
-          {rest && (
-            <Link className="button plain only-narrow" href="/insights">
-              All insights
-            </Link>
-          )}
+          {rest && <BackTo href="/insights">All insights</BackTo>}
           {beside ? (
             <Detail key={beside.insightId} insight={beside} />
           ) : (

@@ -10,7 +10,7 @@ import {
   useRealtimeMetrics,
   useSystemHealth,
 } from "../../../services";
-import { count, dayAndTime, duration, percent } from "../../ui/format";
+import { count, dayAndTime, duration, many, percent } from "../../ui/format";
 import { Empty, ErrorNote, PageHead, Skeleton } from "../../ui/parts";
 import { Errors, Models, Requests } from "./feeds";
 import { Health } from "./health";
@@ -58,9 +58,8 @@ export default function MetricsPage() {
               <Errors errors={errors} total={errorCount} onClear={clearErrors} />
               {metrics.since && (
                 <p className="quiet numeric since">
-                  Totals since {dayAndTime(metrics.since)}, of{" "}
-                  {metrics.replicas === 1 ? "one replica" : `${metrics.replicas} replicas`}. Rates and averages of the
-                  last 60 seconds.
+                  Totals since {dayAndTime(metrics.since)}, of {many(metrics.replicas, "replica")}. Rates and averages
+                  of the last 60 seconds.
                 </p>
               )}
             </>
@@ -82,7 +81,7 @@ function Away() {
 function Cards({ metrics }: { metrics: MetricsData }) {
   const cards: [string, string, string?][] = [
     ["Requests", count(metrics.total_requests), `${metrics.requests_per_second.toFixed(1)} / s`],
-    ["Tokens", count(metrics.total_tokens), `${count(metrics.tokens_per_second)} / s`],
+    ["Tokens", count(metrics.total_tokens), `${count(metrics.tokens_per_second)} / s streamed`],
     ["Cost", `$${metrics.total_cost.toFixed(2)}`],
     [
       "Latency",
@@ -98,7 +97,11 @@ function Cards({ metrics }: { metrics: MetricsData }) {
     ],
     ["Errors", percent(metrics.error_rate, 2)],
     ["Streamed", `${Math.round(metrics.streaming_percentage)} %`],
-    ["Open", count(metrics.active_connections), `${metrics.running_turns} turns, ${metrics.active_subscriptions} subs`],
+    [
+      "Open",
+      count(metrics.active_connections),
+      `${many(metrics.running_turns, "turn")}, ${many(metrics.active_subscriptions, "sub")}`,
+    ],
     [
       "Hot memory",
       metrics.hot_memory_hit_rate === undefined ? "–" : percent(metrics.hot_memory_hit_rate),

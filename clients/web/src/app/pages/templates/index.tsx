@@ -10,7 +10,7 @@ import type { PageProps } from "../../routes";
 import { since } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 import { usePages } from "../../ui/pages";
-import { Empty, ErrorNote, PageHead, Skeleton } from "../../ui/parts";
+import { BackTo, Empty, ErrorNote, PageHead, Skeleton } from "../../ui/parts";
 import { useSettled } from "../../ui/settled";
 import { Detail } from "./detail";
 import { Editor } from "./editor";
@@ -71,11 +71,7 @@ export default function TemplatesPage({ rest }: PageProps) {
           />
         </section>
         <section className="split-detail" aria-label="The chosen template">
-          {rest && (
-            <Link className="button plain only-narrow" href="/templates">
-              All templates
-            </Link>
-          )}
+          {rest && <BackTo href="/templates">All templates</BackTo>}
           {rest === NEW ? (
             <Editor
               template={undefined}

@@ -5,7 +5,7 @@ import { type Catalogue, useCatalogue } from "../../catalogue";
 import { useApp } from "../../context";
 import { navigate, useQuery } from "../../router";
 import { useEscape } from "../../shell/keys";
-import { count, percent } from "../../ui/format";
+import { many, percent } from "../../ui/format";
 import { Icon } from "../../ui/icon";
 import { useLoaded } from "../../ui/loading";
 import { Empty, ErrorNote, PageHead, Segments, Skeleton } from "../../ui/parts";
@@ -196,7 +196,7 @@ function choiceWords(data: TimelineData, choice: Choice, catalogue: Catalogue, z
   const events =
     choice.cameraId !== undefined && !lane ? 0 : index < 0 ? (lane?.total ?? data.total) : (counts[index] ?? 0);
   const parts = [
-    `${count(events)} ${events === 1 ? "event" : "events"}`,
+    many(events, "event"),
     choice.cameraId === undefined ? "all cameras" : catalogue.name(choice.cameraId),
     bucket && bucketWords(bucket, zone),
   ];
