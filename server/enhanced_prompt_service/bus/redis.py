@@ -12,6 +12,7 @@ is taken up again with jittered waits, and all listeners are woken when it is ba
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -95,6 +96,7 @@ class RedisBus:
         self._log_cap = log_cap
         self._hub = Hub()
         self._up: bool | None = None  # not tried yet
+        self._worked = -math.inf  # when the newest command that worked began
         self._noted = noted
         self._reader: asyncio.Task[None] | None = None
 
@@ -260,20 +262,25 @@ class RedisBus:
     def _log_key(self, turn_id: str) -> str:
         return f"{self._prefix}:{{{turn_id}}}:log"
 
-    def _away(self) -> Unavailable:
-        self._set_up(up=False)
+    def _failed(self, began: float) -> Unavailable:
+        """What a command that began then raises. The client tries for a while: one that began
+        before the newest that worked says nothing of how Redis is now."""
+        if began >= self._worked:
+            self._set_up(up=False)
         return Unavailable(
             "the bus that replicas share is away", reason=Reason.BUS_UNAVAILABLE, retry_after_s=1.0
         )
 
     async def _do(self, command: Awaitable[T]) -> T:
+        began = asyncio.get_running_loop().time()
         try:
             result = await command
         except _BROKEN as error:
-            raise self._away() from error
+            raise self._failed(began) from error
         except Exception as error:  # of the client itself: no turn shall end of it
             _log.exception("unexpected error of the Redis client")
-            raise self._away() from error
+            raise self._failed(began) from error
+        self._worked = max(self._worked, began)
         self._set_up(up=True)
         return result
 

@@ -38,7 +38,7 @@ export default function Charts({ series }: { series: readonly SeriesPoint[] }) {
                   minTickGap={60}
                   {...AXIS}
                 />
-                <YAxis width={56} tickCount={4} tickFormatter={kind.show} domain={[0, "auto"]} {...AXIS} />
+                <YAxis width={56} tickCount={4} interval={0} tickFormatter={kind.show} domain={[0, "auto"]} {...AXIS} />
                 <Tooltip
                   isAnimationActive={false}
                   cursor={{ stroke: COLOUR.grid }}
